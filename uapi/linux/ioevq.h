@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
+/*
+ * ioevq - I/O event queues: the interface of /dev/ioevq.
+ *
+ * Each open file of /dev/ioevq is a queue. A program submits requests (watch
+ * this socket, read this file, tell me of that child) and takes events. Every
+ * accepted request ends in exactly one event without %IOEVQ_EVENT_MORE; its
+ * memory was reserved when the request was accepted, so that no event is ever
+ * lost and nothing that produces one ever waits.
+ *
+ * Every structure starts with its own size as the caller knows it. The kernel
+ * takes a shorter or longer one: missing fields read as zero, unknown fields
+ * that are not zero are refused (E2BIG). The layout is the same for 32-bit and
+ * 64-bit callers. Addresses travel as 64-bit integers.
+ *
+ * Errors that every ioctl can return:
+ *   EFAULT  an address does not belong to the caller or is not writable
+ *   EINVAL  the size is less than that of the first version of the structure,
+ *           a reserved field is not zero, or values contradict one another
+ *   E2BIG   the size is larger than a page, or an unknown field is not zero
+ *   ENOTTY  no such ioctl
+ *   EOPNOTSUPP  an unknown flag, operation or command
+ *   EINTR   a signal came while the queue was busy with another submission
+ */
+#ifndef _UAPI_LINUX_IOEVQ_H
+#define _UAPI_LINUX_IOEVQ_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* IOEVQ_ABI_VERSION - grows only if a program must be able to tell */
+#define IOEVQ_ABI_VERSION	1
+
+#define IOEVQ_TYPE		0xE7
+
+#define IOEVQ_IOC_INFO		_IO(IOEVQ_TYPE, 0)
+#define IOEVQ_IOC_SETUP		_IO(IOEVQ_TYPE, 1)
+#define IOEVQ_IOC_ENTER		_IO(IOEVQ_TYPE, 2)
+#define IOEVQ_IOC_CONTROL	_IO(IOEVQ_TYPE, 3)
+
+/**
+ * enum ioevq_op - what a request asks for
+ * @IOEVQ_OP_NOP: nothing; completes at once with result 0.
+ * @IOEVQ_OP_POST: put a message into a queue. &struct ioevq_req.fd is -1 for
+ *	this queue or a descriptor of another; off is the event's result, addr
+ *	its data, user_data its user data. The message itself is the only event:
+ *	none comes back to the sender. Errors: EBADF (not open for writing),
+ *	EINVAL (fd is not a queue), EAGAIN (the receiver's ring is full and its
+ *	limit of requests is reached), EPIPE (the receiver is being closed).
+ * @IOEVQ_OP_POLL: watch a file's readiness. op_arg is a mask of POLLIN,
+ *	POLLOUT ... (poll(2)); POLLERR and POLLHUP are always watched. op_flags is
+ *	one of &enum ioevq_poll_flags. The event's result is the ready mask (a
+ *	hint, as in any edge-triggered interface), its data the number of wake-ups
+ *	since the event before that needed none of their own. The watch holds no
+ *	reference to the file: the last close() ends it (%IOEVQ_EVENT_CLOSED), and
+ *	for a FIFO or device unlink(2) of its last name. Errors: EBADF; EPERM (the
+ *	file cannot be polled); EINVAL (mask); EOPNOTSUPP (this file cannot be
+ *	watched safely: a queue, a pty master on Linux 6.1, or any file where
+ *	%IOEVQ_FEAT_CLOSE_HOOK is missing).
+ * @IOEVQ_OP_READ: read len bytes at off of a regular file or block device into
+ *	addr, as pread(2). With %IOEVQ_RW_VECTOR addr is an array of len struct
+ *	iovec, as preadv(2). op_arg takes RWF_DSYNC, RWF_SYNC, RWF_NOWAIT and
+ *	RWF_APPEND (preadv2(2)). The event's result is the number of bytes or a
+ *	negative errno. The memory must stay valid until the event was taken.
+ *	Errors at submission: EBADF (mode), EISDIR, ESPIPE (not a regular file or
+ *	block device), EINVAL (offset, length, vector), EFAULT, and what the
+ *	security modules say.
+ * @IOEVQ_OP_WRITE: the same for pwrite(2) and pwritev(2). Also EFBIG.
+ * @IOEVQ_OP_FSYNC: fsync(2), or with %IOEVQ_FSYNC_DATASYNC fdatasync(2).
+ * @IOEVQ_OP_CHILD: tell of child processes that ended, when wait4(2) would
+ *	succeed. len is a process ID in the caller's PID namespace, or 0 for every
+ *	present and future child of the calling process. With 0, op_arg is the
+ *	number of exits to reserve memory for (0 = 16, at most 4096): more than
+ *	that between two visits to the queue are announced by one event with
+ *	%IOEVQ_EVENT_RESCAN, to be resolved by waitid(2). The event's result is the
+ *	process ID, its data %IOEVQ_CHILD_STATUS and %IOEVQ_CHILD_CPU_US. Nothing
+ *	is reaped and SIGCHLD is not touched. Errors: ECHILD (not a child of the
+ *	caller), EINVAL.
+ * @IOEVQ_OP_CANCEL: end all requests of this queue that match. op_flags is a
+ *	set of &enum ioevq_cancel_flags: user data in addr, descriptor in fd,
+ *	operation in len; all that are given must match, none given matches every
+ *	request. Each cancelled request first delivers its final event (result
+ *	-ECANCELED, unless it completed by itself); file I/O that has started is
+ *	not interrupted but waited for. Then comes the event of the cancel, with the
+ *	number of matched requests. EAGAIN: too many cancels are waiting already.
+ * @IOEVQ_OP__COUNT: private: number of operations
+ */
+enum ioevq_op {
+	IOEVQ_OP_NOP = 0,
+	IOEVQ_OP_POST = 1,
+	IOEVQ_OP_POLL = 2,
+	IOEVQ_OP_READ = 3,
+	IOEVQ_OP_WRITE = 4,
+	IOEVQ_OP_FSYNC = 5,
+	IOEVQ_OP_CHILD = 6,
+	IOEVQ_OP_CANCEL = 7,
+	IOEVQ_OP__COUNT = 8
+};
+
+/**
+ * enum ioevq_poll_flags - op_flags of %IOEVQ_OP_POLL; exactly one
+ * @IOEVQ_POLL_EDGE: one event for each change to ready. What was announced and
+ *	not yet taken is not announced again; what becomes ready after the event
+ *	was taken always is. Take an event first, act on it after. Every event
+ *	carries %IOEVQ_EVENT_MORE until the watch ends.
+ * @IOEVQ_POLL_ONESHOT: one event, and the watch has ended.
+ *
+ * Neither of them asks for a level-triggered watch, which this version refuses
+ * (EOPNOTSUPP); both contradict one another (EINVAL).
+ */
+enum ioevq_poll_flags {
+	IOEVQ_POLL_EDGE = 1,
+	IOEVQ_POLL_ONESHOT = 2
+};
+
+/**
+ * enum ioevq_rw_flags - op_flags of %IOEVQ_OP_READ and %IOEVQ_OP_WRITE
+ * @IOEVQ_RW_VECTOR: addr is an array of struct iovec, len its length (up to
+ *	UIO_MAXIOV, 1024)
+ */
+enum ioevq_rw_flags {
+	IOEVQ_RW_VECTOR = 1
+};
+
+/**
+ * enum ioevq_fsync_flags - op_flags of %IOEVQ_OP_FSYNC
+ * @IOEVQ_FSYNC_DATASYNC: data and the metadata needed to read it, as
+ *	fdatasync(2)
+ */
+enum ioevq_fsync_flags {
+	IOEVQ_FSYNC_DATASYNC = 1
+};
+
+/**
+ * enum ioevq_cancel_flags - op_flags of %IOEVQ_OP_CANCEL; all given must match
+ * @IOEVQ_CANCEL_USER_DATA: requests whose user data is addr
+ * @IOEVQ_CANCEL_FD: requests on the open file that fd names (EBADF if none)
+ * @IOEVQ_CANCEL_OP: requests of the operation in len
+ */
+enum ioevq_cancel_flags {
+	IOEVQ_CANCEL_USER_DATA = 1,
+	IOEVQ_CANCEL_FD = 2,
+	IOEVQ_CANCEL_OP = 4
+};
+
+/**
+ * struct ioevq_req - one request, 64 bytes
+ * @op: &enum ioevq_op
+ * @flags: none yet, must be 0
+ * @fd: the descriptor that the operation is about, or -1
+ * @user_data: comes back in every event of this request
+ * @addr: address or value, see &enum ioevq_op
+ * @off: file offset in bytes, or value
+ * @len: length in bytes, or count
+ * @op_flags: flags of the operation
+ * @op_arg: argument of the operation
+ * @__reserved: must be 0
+ *
+ * A field that the operation does not use must be 0 (fd: -1), else EINVAL.
+ */
+struct ioevq_req {
+	__u16 op;
+	__u16 flags;
+	__s32 fd;
+	__aligned_u64 user_data;
+	__aligned_u64 addr;
+	__aligned_u64 off;
+	__aligned_u64 len;
+	__u32 op_flags;
+	__u32 op_arg;
+	__aligned_u64 __reserved[2];
+};
+
+/**
+ * enum ioevq_event_flags - flags of an event
+ * @IOEVQ_EVENT_MORE: the request lives on. An event without it is its last.
+ * @IOEVQ_EVENT_CLOSED: what was watched is gone: the file was closed, or the
+ *	process whose children were watched has ended
+ * @IOEVQ_EVENT_AUTOREAP: the kernel reaped the child itself (SIGCHLD is
+ *	ignored): wait4(2) will not find it
+ * @IOEVQ_EVENT_RESCAN: children may have ended that have no event of their own,
+ *	or had ended before the watch began: call waitid(2) with WNOHANG until it
+ *	finds none
+ */
+enum ioevq_event_flags {
+	IOEVQ_EVENT_MORE = 1,
+	IOEVQ_EVENT_CLOSED = 2,
+	IOEVQ_EVENT_AUTOREAP = 4,
+	IOEVQ_EVENT_RESCAN = 8
+};
+
+/**
+ * struct ioevq_event - a completion record, 32 bytes
+ * @user_data: of the request (%IOEVQ_OP_POST: of the message)
+ * @res: result, or a negative errno
+ * @op: &enum ioevq_op
+ * @flags: &enum ioevq_event_flags
+ * @data: belongs to the operation
+ */
+struct ioevq_event {
+	__aligned_u64 user_data;
+	__aligned_s64 res;
+	__u32 op;
+	__u32 flags;
+	__aligned_u64 data;
+};
+
+/* IOEVQ_CHILD_STATUS - wait status in the data of a child event, see wait(2) */
+#define IOEVQ_CHILD_STATUS(data)	((int)((data) & 0xffff))
+/* IOEVQ_CHILD_CPU_US - CPU time of the process in microseconds, user and system */
+#define IOEVQ_CHILD_CPU_US(data)	((data) >> 16)
+
+/**
+ * enum ioevq_ring_flags - flags in the mapped ring, written by the kernel
+ * @IOEVQ_RING_BACKLOG: events wait outside of the ring; IOEVQ_IOC_ENTER brings
+ *	them in
+ * @IOEVQ_RING_RECHECK: the kernel must look at watched files again before it
+ *	can tell; IOEVQ_IOC_ENTER does that
+ */
+enum ioevq_ring_flags {
+	IOEVQ_RING_BACKLOG = 1,
+	IOEVQ_RING_RECHECK = 2
+};
+
+/**
+ * struct ioevq_ring - start of the mapped memory
+ * @tail: events posted so far, ever; written by the kernel with release order
+ * @flags: &enum ioevq_ring_flags
+ * @entries: size of the ring, a power of two
+ * @__pad0: the consumers' index has a cache line of its own
+ * @head: events taken so far, ever; moved by consumers, with compare-and-swap
+ * @__pad1: reserved
+ *
+ * Event number n is at slot n modulo entries of the array that starts
+ * %IOEVQ_RING_EVENTS bytes after this structure. To take an event: load head,
+ * load tail with acquire order, stop if they are equal; copy the event; compare
+ * and swap head with head + 1 (acquire-release order); if that fails discard the
+ * copy and start again. The kernel believes nothing that it reads here: a head
+ * that cannot be makes ENTER fail with EBADFD and events wait in the backlog.
+ */
+struct ioevq_ring {
+	__aligned_u64 tail;
+	__u32 flags;
+	__u32 entries;
+	__aligned_u64 __pad0[6];
+	__aligned_u64 head;
+	__aligned_u64 __pad1[7];
+};
+
+#define IOEVQ_RING_EVENTS	128
+
+/**
+ * enum ioevq_features - feature bits
+ * @IOEVQ_FEAT_CLOSE_HOOK: the running kernel passed the self test of the close
+ *	hook; without it %IOEVQ_OP_POLL is refused
+ */
+enum ioevq_features {
+	IOEVQ_FEAT_CLOSE_HOOK = 1
+};
+
+/**
+ * struct ioevq_info - IOEVQ_IOC_INFO: what this module and queue can do
+ * @size: in: size of this structure
+ * @op: in: operation whose flags are asked for in op_flags and op_arg
+ * @abi_version: out: %IOEVQ_ABI_VERSION
+ * @event_size: out: size of an event in bytes
+ * @features: out: &enum ioevq_features
+ * @ops: out: mask of operations (1 << op) that this queue accepts
+ * @req_flags: out: valid flags of &struct ioevq_req
+ * @op_flags: out: valid op_flags of @op
+ * @setup_flags: out: valid flags of &struct ioevq_setup
+ * @enter_flags: out: valid flags of &struct ioevq_enter
+ * @default_entries: out: ring size used when none is asked for, in events
+ * @max_entries: out: largest ring, in events
+ * @max_requests: out: largest number of requests of a queue
+ * @max_user_requests: out: largest number of requests of a user's queues
+ * @entries: out: ring size of this queue, 0 before the first use
+ * @requests: out: requests that hold memory in this queue now
+ * @available: out: events that can be taken now, those in the backlog included
+ * @backlog: out: of these, events that wait outside of the ring
+ * @wakeups: out: waiting consumers woken so far
+ *
+ * EOPNOTSUPP: no such operation.
+ */
+struct ioevq_info {
+	__u32 size;
+	__u32 op;
+	__u32 abi_version;
+	__u32 event_size;
+	__aligned_u64 features;
+	__aligned_u64 ops;
+	__u32 req_flags;
+	__u32 op_flags;
+	__u32 setup_flags;
+	__u32 enter_flags;
+	__u32 default_entries;
+	__u32 max_entries;
+	__u32 max_requests;
+	__u32 max_user_requests;
+	__u32 entries;
+	__u32 requests;
+	__aligned_u64 available;
+	__aligned_u64 backlog;
+	__aligned_u64 wakeups;
+};
+
+/**
+ * enum ioevq_setup_flags - flags of &struct ioevq_setup
+ * @IOEVQ_SETUP_MAPPED: the ring may be mapped. Without it the queue keeps its
+ *	index where no process can write to it, and mmap(2) fails with EACCES.
+ */
+enum ioevq_setup_flags {
+	IOEVQ_SETUP_MAPPED = 1
+};
+
+/**
+ * struct ioevq_setup - IOEVQ_IOC_SETUP: once per queue, before its first use
+ * @size: in: size of this structure
+ * @flags: in: &enum ioevq_setup_flags
+ * @entries: in: ring size in events, rounded up to a power of two; 0 = default.
+ *	out: the size that it got
+ * @__reserved: must be 0
+ * @ops: in: mask of operations (1 << op) to restrict the queue to; 0 = all
+ * @ring_size: out: bytes to map
+ * @ring_offset: out: offset to pass to mmap(2)
+ *
+ * mmap(2) takes exactly this size and offset and needs MAP_SHARED, else EINVAL.
+ *
+ * Errors: EBUSY (set up before, or in use), EINVAL (entries larger than
+ * max_entries), EOPNOTSUPP (flags; ops of unknown operations), ENOMEM.
+ */
+struct ioevq_setup {
+	__u32 size;
+	__u32 flags;
+	__u32 entries;
+	__u32 __reserved;
+	__aligned_u64 ops;
+	__aligned_u64 ring_size;
+	__aligned_u64 ring_offset;
+};
+
+/* IOEVQ_MAX_BATCH - largest number of requests in one IOEVQ_IOC_ENTER */
+#define IOEVQ_MAX_BATCH		65536
+
+/**
+ * enum ioevq_enter_flags - flags of &struct ioevq_enter
+ * @IOEVQ_ENTER_SIGMASK: replace the signal mask by sigmask while waiting
+ */
+enum ioevq_enter_flags {
+	IOEVQ_ENTER_SIGMASK = 1
+};
+
+/**
+ * struct ioevq_enter - IOEVQ_IOC_ENTER: submit, wait and take, in this order
+ * @size: in: size of this structure
+ * @flags: in: &enum ioevq_enter_flags
+ * @reqs: in: address of an array of &struct ioevq_req
+ * @nr_reqs: in: its length, at most %IOEVQ_MAX_BATCH
+ * @submitted: out: number of requests accepted
+ * @events: in: address of an array of &struct ioevq_event
+ * @min: in: events to wait for; 0 = do not wait
+ * @max: in: length of the array; 0 = take none: only wait until @min are there,
+ *	to be taken from the mapped ring. Not less than min otherwise (EINVAL).
+ * @timeout_ns: in: longest wait in nanoseconds; -1 = for ever, 0 = none
+ * @sigmask: in: signal mask as a 64-bit set, bit 0 = signal 1
+ *
+ * Returns the number of events taken (with max 0: available), which is less
+ * than min if the time was over. If a request is refused the ioctl fails with
+ * its errno and submitted is its index: requests before it stand, those after
+ * it are untouched, nothing was waited for or taken. submitted less than nr_reqs
+ * tells this case from an error of the wait, where all were accepted.
+ *
+ * Errors, besides those of the operations: EINVAL (counts, timeout), EINTR (a
+ * signal, and no event was there), EBADF (the descriptor is not open for
+ * writing, needed to submit, or reading, needed to take), EBADFD (the mapped
+ * head was overwritten with an impossible value), EPERM (the queue is restricted
+ * to other operations), EAGAIN (the queue holds max_requests), EDQUOT (the user's
+ * queues hold max_user_requests), ENOMEM. A fault while events are copied takes
+ * none of them.
+ */
+struct ioevq_enter {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 reqs;
+	__u32 nr_reqs;
+	__u32 submitted;
+	__aligned_u64 events;
+	__u32 min;
+	__u32 max;
+	__aligned_s64 timeout_ns;
+	__aligned_u64 sigmask;
+};
+
+/**
+ * enum ioevq_control_cmd - what IOEVQ_IOC_CONTROL does
+ * @IOEVQ_CONTROL_RESTRICT: from now on accept only the operations in the mask
+ *	arg (1 << op) that were accepted until now. There is no way back: others
+ *	are refused with EPERM.
+ */
+enum ioevq_control_cmd {
+	IOEVQ_CONTROL_RESTRICT = 1
+};
+
+/**
+ * struct ioevq_control - IOEVQ_IOC_CONTROL: change a queue in use
+ * @size: in: size of this structure
+ * @cmd: in: &enum ioevq_control_cmd
+ * @arg: in: argument of the command
+ */
+struct ioevq_control {
+	__u32 size;
+	__u32 cmd;
+	__aligned_u64 arg;
+};
+
+#endif /* _UAPI_LINUX_IOEVQ_H */
