@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# ioevq: module, library, demo and tests.
+#   make            the module for both stock kernels, and the library
+#   make demo       the example server, driven in a virtual machine
+#   make check      static checks and all selftests on both stock kernels
+#   make check-debug  the selftests on the debug kernel
+.DELETE_ON_ERROR:
+STOCK := 6.1 6.12
+KERNEL := tools/vm/kernel
+MODULE_SRC := Kbuild $(wildcard module/*.[ch] module/*/*.[ch]) uapi/linux/ioevq.h
+
+all: $(STOCK:%=build/%/ioevq.ko) lib
+
+# Kbuild writes beside its sources: each kernel gets a tree of links.
+build/%/ioevq.ko: $(MODULE_SRC)
+	tools/check/deps build
+	mkdir -p build/$*
+	cp -rsf $(CURDIR)/Kbuild $(CURDIR)/module $(CURDIR)/uapi build/$*
+	$(MAKE) -s -C "$$($(KERNEL) kdir $*)" M=$(CURDIR)/build/$* $(MODULE_FLAGS) modules
+
+lib:
+	$(MAKE) -s -C tools/lib/ioevq
+
+examples: lib
+	$(MAKE) -s -C tools/examples
+
+selftests: lib
+	$(MAKE) -s -C selftests KSRC="$$($(KERNEL) source .)"
+
+demo:
+	tools/check/deps build vm demo
+	$(MAKE) -s build/6.1/ioevq.ko examples
+	tools/demo/run
+
+check:
+	tools/check/deps build vm check
+	tools/check/all
+
+check-debug:
+	tools/check/deps build vm check debug
+	$(MAKE) -s build/debug/ioevq.ko selftests
+	tools/vm/run -k debug -t 1500 -- selftests/run
+
+install: lib
+	$(MAKE) -s -C tools/lib/ioevq install
+
+clean:
+	rm -rf build
+
+.PHONY: all lib examples selftests demo check check-debug install clean

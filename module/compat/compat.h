@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What differs between the supported kernels, 6.1 and 6.12, and nothing else.
+ * No other file looks at the kernel's version.
+ */
+#ifndef IOEVQ_COMPAT_H
+#define IOEVQ_COMPAT_H
+
+#include <linux/fs.h>
+#include <linux/fsnotify_backend.h>
+#include <linux/mm.h>
+#include <linux/version.h>
+
+#ifndef CONFIG_FSNOTIFY
+#error "ioevq needs CONFIG_FSNOTIFY (FANOTIFY or INOTIFY_USER): the close hook is built on it"
+#endif
+
+/* Will this file never raise a close event? */
+static inline bool compat_file_is_silent(struct file *file)
+{
+#ifdef FMODE_FSNOTIFY_NONE
+	return FMODE_FSNOTIFY_NONE(file->f_mode);
+#else
+	return file->f_mode & (FMODE_NONOTIFY | FMODE_PATH);
+#endif
+}
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+static inline int compat_add_sb_mark(struct fsnotify_mark *mark, struct super_block *sb)
+{
+	return fsnotify_add_mark(mark, &sb->s_fsnotify_marks, FSNOTIFY_OBJ_TYPE_SB, 0, NULL);
+}
+
+static inline struct fsnotify_mark *compat_find_inode_mark(struct inode *inode,
+							   struct fsnotify_group *group)
+{
+	return fsnotify_find_mark(&inode->i_fsnotify_marks, group);
+}
+#else
+static inline int compat_add_sb_mark(struct fsnotify_mark *mark, struct super_block *sb)
+{
+	return fsnotify_add_mark(mark, sb, FSNOTIFY_OBJ_TYPE_SB, 0);
+}
+
+static inline struct fsnotify_mark *compat_find_inode_mark(struct inode *inode,
+							   struct fsnotify_group *group)
+{
+	return fsnotify_find_inode_mark(inode, group);
+}
+#endif
+
+/* The flags are applied by hand as far as they need the file: see src_aio.c. */
+static inline int compat_kiocb_set_rw_flags(struct kiocb *kiocb, rwf_t flags, int rw)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+	return kiocb_set_rw_flags(kiocb, flags);
+#else
+	return kiocb_set_rw_flags(kiocb, flags, rw);
+#endif
+}
+
+static inline void compat_vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+	vma->vm_flags |= flags;
+#else
+	vm_flags_set(vma, flags);
+#endif
+}
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* "This file is being closed": told to whoever watches it without holding it. */
+#ifndef IOEVQ_FCLOSE_H
+#define IOEVQ_FCLOSE_H
+
+#include <linux/fs.h>
+#include <linux/list.h>
+
+struct ioevq_mark;
+
+/*
+ * A weak pointer to an open file. @file is valid under the lock of its bucket
+ * while not NULL: the last close() waits for that lock before ->release.
+ *
+ * @closed is called once, under that lock, when the file is closed or unwatched:
+ * it must detach from the file. It must not sleep.
+ */
+struct ioevq_fwatch {
+	struct file *file;		/* bucket lock */
+	struct hlist_node node;		/* bucket lock */
+	struct ioevq_mark *mark;
+	unsigned int bucket;
+	void (*closed)(struct ioevq_fwatch *fw, bool by_close);
+};
+
+int ioevq_fclose_init(void);
+void ioevq_fclose_exit(void);
+bool ioevq_fclose_works(void);
+
+int ioevq_fclose_watch(struct ioevq_fwatch *fw, struct file *file);
+void ioevq_fclose_unwatch(struct ioevq_fwatch *fw);
+struct file *ioevq_fclose_get(struct ioevq_fwatch *fw);
+
+#endif

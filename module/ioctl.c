@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The ioctls, by table. Structures carry their size and may grow. */
+#include <linux/fs.h>
+#include <linux/nospec.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+
+#include "fclose.h"
+#include "req.h"
+
+#define KNOWN_SETUP_FLAGS	IOEVQ_SETUP_MAPPED
+#define KNOWN_ENTER_FLAGS	IOEVQ_ENTER_SIGMASK
+
+union ioevq_args {
+	struct ioevq_info info;
+	struct ioevq_setup setup;
+	struct ioevq_enter enter;
+	struct ioevq_control control;
+};
+
+static long do_info(struct file *file, union ioevq_args *args)
+{
+	struct ioevq_queue *q = file->private_data;
+	const struct ioevq_source *src = ioevq_source(args->info.op);
+	struct ioevq_info info = {
+		.size = sizeof(info),
+		.op = args->info.op,
+		.abi_version = IOEVQ_ABI_VERSION,
+		.event_size = sizeof(struct ioevq_event),
+		.features = ioevq_fclose_works() ? IOEVQ_FEAT_CLOSE_HOOK : 0,
+		.ops = READ_ONCE(q->ops),
+		.setup_flags = KNOWN_SETUP_FLAGS,
+		.enter_flags = KNOWN_ENTER_FLAGS,
+		.default_entries = min(ioevq_default_entries, ioevq_max_entries),
+		.max_entries = ioevq_max_entries,
+		.max_requests = READ_ONCE(ioevq_max_requests),
+		.max_user_requests = READ_ONCE(ioevq_max_user_requests),
+		.requests = atomic_read(&q->requests),
+	};
+
+	if (!src)
+		return -EOPNOTSUPP;
+	info.op_flags = src->op_flags;
+	if (ioevq_queue_ready(q)) {
+		spin_lock_irq(&q->lock);
+		info.entries = q->ring.entries;
+		info.available = ioevq_ring_available(&q->ring);
+		info.backlog = q->ring.backlog_len;
+		info.wakeups = q->wakeups;
+		spin_unlock_irq(&q->lock);
+	}
+	args->info = info;
+	return 0;
+}
+
+static long do_setup(struct file *file, union ioevq_args *args)
+{
+	struct ioevq_queue *q = file->private_data;
+	struct ioevq_setup *setup = &args->setup;
+	int err;
+
+	if (setup->flags & ~KNOWN_SETUP_FLAGS)
+		return -EOPNOTSUPP;
+	if (setup->__reserved)
+		return -EINVAL;
+	err = ioevq_queue_setup(q, setup->entries, setup->flags & IOEVQ_SETUP_MAPPED, setup->ops);
+	if (err)
+		return err;
+	setup->entries = q->ring.entries;
+	setup->ring_size = ioevq_ring_bytes(q->ring.entries);
+	setup->ring_offset = 0;
+	return 0;
+}
+
+static int submit(struct ioevq_queue *q, struct ioevq_enter *enter)
+{
+	const struct ioevq_req __user *reqs = u64_to_user_ptr(enter->reqs);
+	struct ioevq_req req;
+	int err = 0;
+
+	if (mutex_lock_interruptible(&q->mutex))
+		return -EINTR;
+	ioevq_sweep(q);
+	for (; enter->submitted < enter->nr_reqs; enter->submitted++) {
+		if (fatal_signal_pending(current)) {
+			err = -EINTR;
+			break;
+		}
+		if (copy_from_user(&req, reqs + enter->submitted, sizeof(req))) {
+			err = -EFAULT;
+			break;
+		}
+		err = ioevq_submit_one(q, &req);
+		if (err)
+			break;
+		cond_resched();
+	}
+	mutex_unlock(&q->mutex);
+	return err;
+}
+
+/*
+ * sigprocmask() is what is exported; the rest is what set_user_sigmask() does:
+ * the old mask is restored here, or, after -EINTR, by the delivery of the signal.
+ */
+static int wait_sigmask(struct ioevq_queue *q, struct ioevq_enter *enter)
+{
+	sigset_t mask;
+	int ret;
+
+	if (enter->flags & IOEVQ_ENTER_SIGMASK) {
+		BUILD_BUG_ON(sizeof(mask) != sizeof(enter->sigmask));
+		memcpy(&mask, &enter->sigmask, sizeof(mask));
+		sigdelsetmask(&mask, sigmask(SIGKILL) | sigmask(SIGSTOP));
+		current->saved_sigmask = current->blocked;
+		set_restore_sigmask();
+		sigprocmask(SIG_SETMASK, &mask, NULL);
+	}
+	ret = ioevq_wait(q, u64_to_user_ptr(enter->events), enter->min, enter->max,
+			 enter->timeout_ns);
+	if (enter->flags & IOEVQ_ENTER_SIGMASK && ret != -EINTR && test_and_clear_restore_sigmask())
+		sigprocmask(SIG_SETMASK, &current->saved_sigmask, NULL);
+	return ret;
+}
+
+static long do_enter(struct file *file, union ioevq_args *args)
+{
+	struct ioevq_queue *q = file->private_data;
+	struct ioevq_enter *enter = &args->enter;
+	int err;
+
+	enter->submitted = 0;
+	if (enter->flags & ~KNOWN_ENTER_FLAGS)
+		return -EOPNOTSUPP;
+	if (enter->nr_reqs > IOEVQ_MAX_BATCH || (enter->max && enter->min > enter->max) ||
+	    enter->timeout_ns < -1 ||
+	    (!(enter->flags & IOEVQ_ENTER_SIGMASK) && enter->sigmask))
+		return -EINVAL;
+	if ((enter->nr_reqs && !(file->f_mode & FMODE_WRITE)) ||
+	    ((enter->min || enter->max) && !(file->f_mode & FMODE_READ)))
+		return -EBADF;
+	err = ioevq_queue_use(q);
+	if (err)
+		return err;
+	if (enter->nr_reqs) {
+		err = submit(q, enter);
+		if (err)
+			return err;
+	} else if (READ_ONCE(q->done) && mutex_trylock(&q->mutex)) {
+		ioevq_sweep(q);
+		mutex_unlock(&q->mutex);
+	}
+	return wait_sigmask(q, enter);
+}
+
+static long do_control(struct file *file, union ioevq_args *args)
+{
+	struct ioevq_queue *q = file->private_data;
+
+	if (!(file->f_mode & FMODE_WRITE))
+		return -EBADF;
+	switch (args->control.cmd) {
+	case IOEVQ_CONTROL_RESTRICT:
+		if (mutex_lock_interruptible(&q->mutex))
+			return -EINTR;
+		/* The outer one waits for submissions under way, the inner one for SETUP. */
+		mutex_lock(&q->setup_mutex);
+		WRITE_ONCE(q->ops, q->ops & args->control.arg);
+		mutex_unlock(&q->setup_mutex);
+		mutex_unlock(&q->mutex);
+		return 0;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+/*
+ * @min_size: of the first version of the structure
+ * @answers: the structure is written back, after an error, too
+ */
+static const struct ioevq_ioctl {
+	size_t size;
+	size_t min_size;
+	bool answers;
+	long (*fn)(struct file *file, union ioevq_args *args);
+} ioctls[] = {
+#define IOCTL(_cmd, _type, _last, _answers, _fn)				\
+	[_IOC_NR(_cmd)] = {							\
+		.size = sizeof(struct _type),					\
+		.min_size = offsetofend(struct _type, _last),			\
+		.answers = _answers,						\
+		.fn = _fn,							\
+	}
+	IOCTL(IOEVQ_IOC_INFO, ioevq_info, wakeups, true, do_info),
+	IOCTL(IOEVQ_IOC_SETUP, ioevq_setup, ring_offset, true, do_setup),
+	IOCTL(IOEVQ_IOC_ENTER, ioevq_enter, sigmask, true, do_enter),
+	IOCTL(IOEVQ_IOC_CONTROL, ioevq_control, arg, false, do_control),
+};
+
+long ioevq_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	void __user *user = (void __user *)arg;
+	const struct ioevq_ioctl *ioc;
+	unsigned int nr = _IOC_NR(cmd);
+	union ioevq_args args;
+	u32 size;
+	long ret;
+
+	if (cmd != _IO(IOEVQ_TYPE, nr) || nr >= ARRAY_SIZE(ioctls))
+		return -ENOTTY;
+	ioc = &ioctls[array_index_nospec(nr, ARRAY_SIZE(ioctls))];
+	if (get_user(size, (u32 __user *)user))
+		return -EFAULT;
+	if (size < ioc->min_size)
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	ret = copy_struct_from_user(&args, ioc->size, user, size);
+	if (ret)
+		return ret;
+	/* An answer must have somewhere to go before anything happens. */
+	if (ioc->answers && put_user(size, (u32 __user *)user))
+		return -EFAULT;
+	ret = ioc->fn(file, &args);
+	if (ioc->answers && copy_to_user(user, &args, min_t(size_t, size, ioc->size)) && ret >= 0)
+		ret = -EFAULT;
+	return ret;
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Limits on requests, per queue and per user. A queue counts for the user who
+ * opened it, whoever uses it later. The kernel's own counters (ucounts) are not
+ * exported, hence a small table.
+ */
+#include <linux/cred.h>
+#include <linux/refcount.h>
+#include <linux/slab.h>
+
+#include "queue.h"
+
+struct ioevq_user {
+	struct hlist_node node;
+	kuid_t uid;
+	refcount_t queues;
+	atomic_t requests;
+};
+
+static DEFINE_MUTEX(users_mutex);
+static DEFINE_HASHTABLE(users, 6);
+
+/* Find or create the counters of the caller. NULL: no memory. */
+struct ioevq_user *ioevq_user_get(void)
+{
+	kuid_t uid = current_uid();
+	struct ioevq_user *user;
+
+	mutex_lock(&users_mutex);
+	hash_for_each_possible(users, user, node, __kuid_val(uid)) {
+		if (uid_eq(user->uid, uid)) {
+			refcount_inc(&user->queues);
+			goto out;
+		}
+	}
+	user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
+	if (user) {
+		user->uid = uid;
+		refcount_set(&user->queues, 1);
+		hash_add(users, &user->node, __kuid_val(uid));
+	}
+out:
+	mutex_unlock(&users_mutex);
+	return user;
+}
+
+void ioevq_user_put(struct ioevq_user *user)
+{
+	if (!refcount_dec_and_mutex_lock(&user->queues, &users_mutex))
+		return;
+	hash_del(&user->node);
+	mutex_unlock(&users_mutex);
+	kfree(user);
+}
+
+/* Count one more request: 0, -EAGAIN (queue) or -EDQUOT (user). */
+int ioevq_charge(struct ioevq_queue *q)
+{
+	if (atomic_inc_return(&q->requests) > READ_ONCE(ioevq_max_requests)) {
+		atomic_dec(&q->requests);
+		return -EAGAIN;
+	}
+	if (atomic_inc_return(&q->user->requests) > READ_ONCE(ioevq_max_user_requests)) {
+		ioevq_uncharge(q);
+		return -EDQUOT;
+	}
+	return 0;
+}
+
+void ioevq_uncharge(struct ioevq_queue *q)
+{
+	atomic_dec(&q->requests);
+	atomic_dec(&q->user->requests);
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The module: parameters, device, load and unload. */
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+
+#include "fclose.h"
+#include "lane.h"
+#include "req.h"
+
+unsigned int ioevq_default_entries = 1024;
+module_param_named(default_entries, ioevq_default_entries, uint, 0444);
+MODULE_PARM_DESC(default_entries, "ring size of a queue that asks for none, in events");
+
+unsigned int ioevq_max_entries = 65536;
+module_param_named(max_entries, ioevq_max_entries, uint, 0444);
+MODULE_PARM_DESC(max_entries, "largest ring, in events of 32 bytes; a power of two");
+
+unsigned int ioevq_max_requests = 131072;
+module_param_named(max_requests, ioevq_max_requests, uint, 0644);
+MODULE_PARM_DESC(max_requests, "largest number of requests of a queue, in requests");
+
+unsigned int ioevq_max_user_requests = 1048576;
+module_param_named(max_user_requests, ioevq_max_user_requests, uint, 0644);
+MODULE_PARM_DESC(max_user_requests,
+		 "largest number of requests of all queues of a user, in requests");
+
+unsigned int ioevq_max_workers = 4;
+module_param_named(max_workers, ioevq_max_workers, uint, 0444);
+MODULE_PARM_DESC(max_workers,
+		 "kernel workers of a queue for file I/O that blocks, in threads (1 to 16)");
+
+static ushort mode = 0660;
+module_param(mode, ushort, 0444);
+MODULE_PARM_DESC(mode, "access mode of /dev/ioevq, as in chmod(1), in octal with a leading 0");
+
+static struct miscdevice device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "ioevq",
+	.fops = &ioevq_fops,
+};
+
+/* A ring is at most this large whatever the parameter says: 2 GiB / 32. */
+#define ENTRIES_LIMIT	((u32)BIT(26))
+
+static int __init ioevq_init(void)
+{
+	int err;
+
+	ioevq_max_entries = clamp(ioevq_max_entries, 1U, ENTRIES_LIMIT);
+	err = ioevq_lanes_create();
+	if (err)
+		return err;
+	err = ioevq_fclose_init();
+	if (err)
+		goto err_lanes;
+	device.mode = mode & 0666;
+	err = misc_register(&device);
+	if (err)
+		goto err_fclose;
+	return 0;
+
+err_fclose:
+	ioevq_fclose_exit();
+err_lanes:
+	ioevq_lanes_destroy();
+	return err;
+}
+
+/* No file is open, so there is no queue but those whose last work is ending. */
+static void __exit ioevq_exit(void)
+{
+	misc_deregister(&device);
+	ioevq_lanes_destroy();
+	ioevq_fclose_exit();
+}
+
+module_init(ioevq_init);
+module_exit(ioevq_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("I/O event queues: sockets, file I/O and children through one queue");
+MODULE_ALIAS("devname:ioevq");

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A queue from open to the end. */
+#include <linux/fs.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "compat/compat.h"
+#include "lane.h"
+#include "req.h"
+
+struct ioevq_queue *ioevq_queue_from_file(struct file *file)
+{
+	return file->f_op == &ioevq_fops ? file->private_data : NULL;
+}
+
+/*
+ * Free a queue that nobody can reach: no file, no mapping, no I/O, no lane. Its
+ * requests are all complete; what waits in the backlog is moved through the ring,
+ * which nobody reads any more, to where the sweep finds it.
+ */
+static void queue_free(struct ioevq_queue *q)
+{
+	irq_work_sync(&q->poll_kick);
+	mutex_lock(&q->mutex);
+	while (q->ring.backlog) {
+		spin_lock_irq(&q->lock);
+		q->ring.page->head = q->ring.tail;
+		ioevq_ring_flush(&q->ring, 64);
+		spin_unlock_irq(&q->lock);
+		cond_resched();
+	}
+	ioevq_sweep(q);
+	mutex_unlock(&q->mutex);
+	WARN_ON_ONCE(atomic_read(&q->requests));
+	ioevq_ring_free(&q->ring);
+	ioevq_user_put(q->user);
+	mutex_destroy(&q->mutex);
+	/* Who put the last reference may still be inside of the unlock of q->lock. */
+	kfree_rcu(q, rcu);
+}
+
+/*
+ * The last I/O of a closed queue was given back. This runs on our own workqueue,
+ * which module exit drains: dropping the module's reference here is safe.
+ */
+static void queue_free_work(struct work_struct *work)
+{
+	queue_free(container_of(work, struct ioevq_queue, free_work));
+	module_put(THIS_MODULE);
+}
+
+/* Any context; q may be gone on return. */
+void ioevq_queue_put_inflight(struct ioevq_queue *q)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&q->lock, flags);
+	/* The open file holds one, too: only a closed queue gets here. */
+	if (!--q->inflight)
+		queue_work(ioevq_workqueue, &q->free_work);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+static int queue_open(struct inode *inode, struct file *file)
+{
+	struct ioevq_queue *q = kzalloc(sizeof(*q), GFP_KERNEL_ACCOUNT);
+
+	if (!q)
+		return -ENOMEM;
+	q->user = ioevq_user_get();
+	if (!q->user) {
+		kfree(q);
+		return -ENOMEM;
+	}
+	spin_lock_init(&q->lock);
+	mutex_init(&q->mutex);
+	mutex_init(&q->setup_mutex);
+	hash_init(q->index);
+	ioevq_wait_init(q);
+	ioevq_lanes_init(q);
+	INIT_WORK(&q->free_work, queue_free_work);
+	q->inflight = 1;
+	q->ops = GENMASK_ULL(IOEVQ_OP__COUNT - 1, 0);
+	file->private_data = q;
+	return stream_open(inode, file);
+}
+
+/*
+ * The last close. Nothing can be submitted any more, and nobody waits. Whatever
+ * can be stopped is stopped now; I/O that a device or a worker has in hand is not
+ * waited for: the last one of it frees the queue.
+ */
+static int queue_release(struct inode *inode, struct file *file)
+{
+	struct ioevq_queue *q = file->private_data;
+	struct ioevq_kreq *kreq;
+	unsigned int bucket;
+	bool last;
+
+	mutex_lock(&q->mutex);
+	hash_for_each(q->index, bucket, kreq, index) {
+		if (kreq->src->cancel)
+			kreq->src->cancel(kreq);
+		cond_resched();
+	}
+	ioevq_sweep(q);
+	mutex_unlock(&q->mutex);
+
+	spin_lock_irq(&q->lock);
+	last = !--q->inflight;
+	if (!last)
+		__module_get(THIS_MODULE);
+	spin_unlock_irq(&q->lock);
+	if (last)
+		queue_free(q);
+	return 0;
+}
+
+static int queue_setup_locked(struct ioevq_queue *q, u32 entries, bool mapped, u64 ops)
+{
+	int err;
+
+	if (!entries)
+		entries = min(ioevq_default_entries, ioevq_max_entries);
+	if (entries > ioevq_max_entries)
+		return -EINVAL;
+	if (ops & ~q->ops)
+		return -EOPNOTSUPP;
+	err = ioevq_ring_alloc(&q->ring, roundup_pow_of_two(entries));
+	if (err)
+		return err;
+	if (ops)
+		WRITE_ONCE(q->ops, ops);
+	q->mapped = mapped;
+	/* Pairs with the acquire in ioevq_queue_ready(). */
+	smp_store_release(&q->ready, true);
+	return 0;
+}
+
+/* IOEVQ_IOC_SETUP: once, and before the first use. */
+int ioevq_queue_setup(struct ioevq_queue *q, u32 entries, bool mapped, u64 ops)
+{
+	int err;
+
+	if (mutex_lock_interruptible(&q->setup_mutex))
+		return -EINTR;
+	err = q->ready ? -EBUSY : queue_setup_locked(q, entries, mapped, ops);
+	mutex_unlock(&q->setup_mutex);
+	return err;
+}
+
+/* The first use of a queue that was not set up gives it what is usual. */
+int ioevq_queue_use(struct ioevq_queue *q)
+{
+	int err;
+
+	if (ioevq_queue_ready(q))
+		return 0;
+	err = ioevq_queue_setup(q, 0, false, 0);
+	return err == -EBUSY ? 0 : err;
+}
+
+/* Takes no lock of the queue: those are held while user memory is touched. */
+static int queue_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct ioevq_queue *q = file->private_data;
+
+	if (!ioevq_queue_ready(q) || !q->mapped)
+		return -EACCES;
+	/* VM_SHARED is taken from who opened the queue to read only. */
+	if (!(vma->vm_flags & VM_MAYSHARE) || vma->vm_pgoff ||
+	    vma->vm_end - vma->vm_start != ioevq_ring_bytes(q->ring.entries))
+		return -EINVAL;
+	/* Children of a fork share the ring: they are consumers, too. */
+	compat_vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
+	return remap_vmalloc_range(vma, q->ring.page, 0);
+}
+
+const struct file_operations ioevq_fops = {
+	.owner = THIS_MODULE,
+	.open = queue_open,
+	.release = queue_release,
+	.unlocked_ioctl = ioevq_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.poll = ioevq_poll,
+	.mmap = queue_mmap,
+	.llseek = noop_llseek,
+};

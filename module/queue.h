@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A queue, its requests and the lock order. Arrows between the files go one way:
+ *
+ *   main -> ioctl -> queue -> source table -> src_* -> lane, fclose
+ *                                              src_* -> req, wait -> ring, limit
+ *
+ * Locks, outermost first:
+ *
+ *   queue->mutex        submission, sweeping, looking at files again; may sleep
+ *     fclose bucket     spinlock, process context; what guards weak file pointers
+ *       a source's own wait-queue head lock (any context)
+ *         queue->lock   irq-safe and innermost, but for the scheduler's
+ *
+ * Wake-up callbacks run under a source's lock and take queue->lock only.
+ */
+#ifndef IOEVQ_QUEUE_H
+#define IOEVQ_QUEUE_H
+
+#include <linux/atomic.h>
+#include <linux/hashtable.h>
+#include <linux/irq_work.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "ring.h"
+
+struct ioevq_user;
+struct poll_table_struct;
+
+#define IOEVQ_INDEX_BITS	8
+#define IOEVQ_MAX_LANES		16
+
+/* A worker of a queue, for what would block its submitter; see lane.c. */
+struct ioevq_lane {
+	struct work_struct work;
+	struct ioevq_queue *q;
+	bool busy;			/* queue->lock */
+};
+
+struct ioevq_queue {
+	spinlock_t lock;		/* whatever says so below */
+	struct ioevq_ring_state ring;	/* lock; allocated once under mutex */
+	struct list_head waiters;	/* lock; last to sleep first */
+	u64 claimed;			/* lock; events that woken waiters come for */
+	u64 wakeups;			/* lock; statistics */
+	struct list_head recheck;	/* lock; &ioevq_req.recheck, owned by the source */
+	bool rechecker;			/* lock; a waiter was woken to look again */
+	bool polled;			/* lock; somebody polls the queue itself */
+	struct ioevq_rec *done;		/* lock; final records, to be swept */
+	unsigned int inflight;		/* lock; I/O not given back, lanes running */
+	unsigned int fences;		/* lock; cancels that wait */
+	struct list_head punted;	/* lock; work that waits for a lane */
+	struct ioevq_lane lanes[IOEVQ_MAX_LANES];	/* lock */
+
+	struct mutex mutex;		/* submission; whatever says so below */
+	struct mutex setup_mutex;	/* taken inside of mutex, also of another queue */
+	bool ready;			/* release: ring may be used without the mutex */
+	bool mapped;			/* constant once ready */
+	u64 ops;			/* setup_mutex to change; operations not refused */
+	atomic_t requests;		/* of the queue's limit */
+	struct ioevq_user *user;	/* whose limit; who opened the queue */
+
+	wait_queue_head_t poll_wait;
+	struct irq_work poll_kick;
+	struct work_struct free_work;
+	struct rcu_head rcu;
+	DECLARE_HASHTABLE(index, IOEVQ_INDEX_BITS);	/* mutex; by user data */
+};
+
+static inline bool ioevq_queue_ready(struct ioevq_queue *q)
+{
+	/* Pairs with the release in ioevq_queue_setup(). */
+	return smp_load_acquire(&q->ready);
+}
+
+extern const struct file_operations ioevq_fops;
+
+/* main.c: module parameters */
+extern unsigned int ioevq_default_entries;
+extern unsigned int ioevq_max_entries;
+extern unsigned int ioevq_max_requests;
+extern unsigned int ioevq_max_user_requests;
+extern unsigned int ioevq_max_workers;
+
+/* queue.c */
+struct ioevq_queue *ioevq_queue_from_file(struct file *file);
+int ioevq_queue_setup(struct ioevq_queue *q, u32 entries, bool mapped, u64 ops);
+int ioevq_queue_use(struct ioevq_queue *q);
+void ioevq_queue_put_inflight(struct ioevq_queue *q);
+
+/* ioctl.c */
+long ioevq_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+/* limit.c */
+struct ioevq_user *ioevq_user_get(void);
+void ioevq_user_put(struct ioevq_user *user);
+int ioevq_charge(struct ioevq_queue *q);
+void ioevq_uncharge(struct ioevq_queue *q);
+
+/* wait.c */
+int ioevq_wait(struct ioevq_queue *q, struct ioevq_event __user *events, u32 min, u32 max,
+	       s64 timeout_ns);
+void ioevq_wake(struct ioevq_queue *q);
+void ioevq_wake_recheck(struct ioevq_queue *q);
+__poll_t ioevq_poll(struct file *file, struct poll_table_struct *pt);
+void ioevq_wait_init(struct ioevq_queue *q);
+
+#endif

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The life of a request: accepted, completed by exactly one, swept. */
+#include <linux/slab.h>
+
+#include "req.h"
+
+struct ioevq_kreq *ioevq_kreq_alloc(struct ioevq_queue *q, const struct ioevq_source *src, u32 op,
+				    u64 user_data)
+{
+	struct ioevq_kreq *kreq;
+	int err = ioevq_charge(q);
+
+	if (err)
+		return ERR_PTR(err);
+	kreq = kzalloc(max(src->size, sizeof(*kreq)), GFP_KERNEL_ACCOUNT);
+	if (!kreq) {
+		ioevq_uncharge(q);
+		return ERR_PTR(-ENOMEM);
+	}
+	kreq->q = q;
+	kreq->src = src;
+	kreq->rec.home = &q->done;
+	kreq->rec.ev.op = op;
+	kreq->rec.ev.user_data = user_data;
+	INIT_HLIST_NODE(&kreq->index);
+	INIT_LIST_HEAD(&kreq->recheck);
+	return kreq;
+}
+
+void ioevq_kreq_free(struct ioevq_kreq *kreq)
+{
+	struct ioevq_queue *q = kreq->q;
+
+	kfree(kreq);
+	ioevq_uncharge(q);
+}
+
+/* Fields that an operation does not use may get a meaning later: not yet. */
+static bool req_is_clean(const struct ioevq_source *src, const struct ioevq_req *req)
+{
+	return !req->__reserved[0] && !req->__reserved[1] &&
+	       (src->uses & IOEVQ_USES_FD || req->fd == -1) &&
+	       (src->uses & IOEVQ_USES_ADDR || !req->addr) &&
+	       (src->uses & IOEVQ_USES_OFF || !req->off) &&
+	       (src->uses & IOEVQ_USES_LEN || !req->len) &&
+	       (src->uses & IOEVQ_USES_ARG || !req->op_arg);
+}
+
+int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_req *req)
+{
+	const struct ioevq_source *src = ioevq_source(req->op);
+	struct ioevq_kreq *kreq = NULL;
+	int err;
+
+	lockdep_assert_held(&q->mutex);
+
+	if (!src || req->flags || (req->op_flags & ~src->op_flags))
+		return -EOPNOTSUPP;
+	if (!(READ_ONCE(q->ops) & BIT_ULL(req->op)))
+		return -EPERM;
+	if (!req_is_clean(src, req))
+		return -EINVAL;
+	if (!src->size)
+		return src->submit(q, NULL, req);
+
+	kreq = ioevq_kreq_alloc(q, src, req->op, req->user_data);
+	if (IS_ERR(kreq))
+		return PTR_ERR(kreq);
+	/* Accepting it may complete it, but the sweep needs the mutex, too. */
+	err = src->submit(q, kreq, req);
+	if (err)
+		ioevq_kreq_free(kreq);
+	else
+		hash_add(q->index, &kreq->index, req->user_data);
+	return err;
+}
+
+void ioevq_accept(struct ioevq_kreq *kreq)
+{
+	spin_lock_irq(&kreq->q->lock);
+	kreq->state = IOEVQ_LIVE;
+	spin_unlock_irq(&kreq->q->lock);
+}
+
+/*
+ * Post the final event, unless another was faster (false). With queue->lock, in
+ * any context. Neither sleeps nor allocates: the record was paid for.
+ */
+bool ioevq_complete_locked(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data)
+{
+	struct ioevq_queue *q = kreq->q;
+
+	lockdep_assert_held(&q->lock);
+
+	if (kreq->state != IOEVQ_LIVE)
+		return false;
+	kreq->rec.ev.res = res;
+	kreq->rec.ev.flags = flags;
+	kreq->rec.ev.data = data;
+	/* Cancels that waited for this one, or for one another, follow at once. */
+	do {
+		kreq->state = IOEVQ_FINAL;
+		list_del_init(&kreq->recheck);
+		ioevq_ring_post(&q->ring, &kreq->rec);
+		ioevq_wake(q);
+		kreq = kreq->fence ? ioevq_fence_passed(kreq->fence) : NULL;
+	} while (kreq);
+	return true;
+}
+
+bool ioevq_complete(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data)
+{
+	struct ioevq_queue *q = kreq->q;
+	unsigned long irqflags;
+	bool ret;
+
+	spin_lock_irqsave(&q->lock, irqflags);
+	ret = ioevq_complete_locked(kreq, res, flags, data);
+	spin_unlock_irqrestore(&q->lock, irqflags);
+	return ret;
+}
+
+/*
+ * Post an event that is not the last, in a record of @pool, which must not be
+ * empty and which the record returns to once it has its slot. queue->lock is held.
+ */
+ioevq_seq_t ioevq_post_more(struct ioevq_kreq *kreq, struct ioevq_rec **pool, s64 res, u32 flags,
+			    u64 data)
+{
+	struct ioevq_queue *q = kreq->q;
+	struct ioevq_rec *rec = *pool;
+	ioevq_seq_t seq;
+
+	lockdep_assert_held(&q->lock);
+
+	*pool = rec->next;
+	rec->home = pool;
+	rec->ev.user_data = kreq->rec.ev.user_data;
+	rec->ev.op = kreq->rec.ev.op;
+	rec->ev.res = res;
+	rec->ev.flags = flags | IOEVQ_EVENT_MORE;
+	rec->ev.data = data;
+	seq = ioevq_ring_post(&q->ring, rec);
+	ioevq_wake(q);
+	return seq;
+}
+
+/* What most sources do to cancel. */
+bool ioevq_cancel_now(struct ioevq_kreq *kreq)
+{
+	ioevq_complete(kreq, -ECANCELED, 0, 0);
+	return true;
+}
+
+/*
+ * Something may have changed, but only ->poll can tell, which may sleep: let a
+ * consumer look, in its own context. queue->lock is held.
+ */
+void ioevq_ask_recheck(struct ioevq_kreq *kreq)
+{
+	lockdep_assert_held(&kreq->q->lock);
+
+	/* Whoever had to know was told: telling again could go round in a circle. */
+	if (!list_empty(&kreq->recheck))
+		return;
+	list_add_tail(&kreq->recheck, &kreq->q->recheck);
+	ioevq_wake_recheck(kreq->q);
+}
+
+/* Look again at every file that asked for it. Returns 0 or -EINTR. */
+int ioevq_recheck(struct ioevq_queue *q)
+{
+	struct ioevq_kreq *kreq;
+	LIST_HEAD(todo);
+
+	if (list_empty_careful(&q->recheck))
+		return 0;
+	if (mutex_lock_interruptible(&q->mutex))
+		return -EINTR;
+	spin_lock_irq(&q->lock);
+	q->rechecker = false;
+	ioevq_ring_set_flag(&q->ring, IOEVQ_RING_RECHECK, false);
+	list_splice_init(&q->recheck, &todo);
+	/* Whatever asks while we look is for the next round. */
+	while ((kreq = list_first_entry_or_null(&todo, struct ioevq_kreq, recheck))) {
+		list_del_init(&kreq->recheck);
+		spin_unlock_irq(&q->lock);
+		kreq->src->recheck(kreq);
+		cond_resched();
+		spin_lock_irq(&q->lock);
+	}
+	spin_unlock_irq(&q->lock);
+	mutex_unlock(&q->mutex);
+	return 0;
+}
+
+/* Free the requests whose final event has its slot in the ring. */
+void ioevq_sweep(struct ioevq_queue *q)
+{
+	struct ioevq_kreq *kreq;
+	struct ioevq_rec *rec;
+
+	lockdep_assert_held(&q->mutex);
+
+	if (!READ_ONCE(q->done))
+		return;
+	spin_lock_irq(&q->lock);
+	rec = q->done;
+	q->done = NULL;
+	spin_unlock_irq(&q->lock);
+	while (rec) {
+		kreq = container_of(rec, struct ioevq_kreq, rec);
+		rec = rec->next;
+		hash_del(&kreq->index);
+		if (kreq->src->release)
+			kreq->src->release(kreq);
+		ioevq_kreq_free(kreq);
+		cond_resched();
+	}
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Requests: who completes one, and what a source of events must provide. */
+#ifndef IOEVQ_REQ_H
+#define IOEVQ_REQ_H
+
+#include "queue.h"
+
+/*
+ * NEW: being submitted, no event may be posted yet. LIVE: accepted. FINAL: the
+ * final event is posted; whoever made this transition under queue->lock was the
+ * one to complete it.
+ */
+enum ioevq_state {
+	IOEVQ_NEW,
+	IOEVQ_LIVE,
+	IOEVQ_FINAL,
+};
+
+/*
+ * A request as the kernel knows it, at the start of the object of its source. The
+ * sweep frees it, in process context under queue->mutex, after its final event
+ * reached the ring: whoever completes a request must not touch it afterwards.
+ */
+struct ioevq_kreq {
+	struct ioevq_queue *q;
+	const struct ioevq_source *src;
+	struct ioevq_rec rec;		/* of the final event; home is q->done */
+	struct hlist_node index;	/* queue->mutex; queue->index */
+	struct list_head recheck;	/* queue->lock; queue->recheck */
+	struct ioevq_cancel *fence;	/* queue->lock; the cancel that waits for us */
+	enum ioevq_state state;		/* queue->lock */
+};
+
+/*
+ * A source of events: one file, one row of the table in source.c. All functions
+ * are called in process context under queue->mutex.
+ *
+ * @size: of its request object; 0 = needs none, submit gets NULL
+ * @op_flags: valid op_flags
+ * @uses: the fields that it reads, all others must be zero
+ * @submit: refuse with an errno, leaving nothing behind, or accept with 0
+ * @cancel: complete now; false if that cannot be hurried
+ * @recheck: look at the watched file again
+ * @is_about: is the request about this open file?
+ * @release: drop what is held; the object is freed afterwards
+ */
+struct ioevq_source {
+	size_t size;
+	u32 op_flags;
+	u32 uses;
+	int (*submit)(struct ioevq_queue *q, struct ioevq_kreq *kreq, const struct ioevq_req *req);
+	bool (*cancel)(struct ioevq_kreq *kreq);
+	void (*recheck)(struct ioevq_kreq *kreq);
+	bool (*is_about)(struct ioevq_kreq *kreq, struct file *file);
+	void (*release)(struct ioevq_kreq *kreq);
+};
+
+enum {
+	IOEVQ_USES_FD = BIT(0),
+	IOEVQ_USES_ADDR = BIT(1),
+	IOEVQ_USES_OFF = BIT(2),
+	IOEVQ_USES_LEN = BIT(3),
+	IOEVQ_USES_ARG = BIT(4),
+};
+
+/* source.c: the table */
+const struct ioevq_source *ioevq_source(u32 op);
+extern const struct ioevq_source ioevq_src_nop, ioevq_src_post, ioevq_src_poll, ioevq_src_read,
+	ioevq_src_write, ioevq_src_fsync, ioevq_src_child, ioevq_src_cancel;
+
+/* req.c */
+struct ioevq_kreq *ioevq_kreq_alloc(struct ioevq_queue *q, const struct ioevq_source *src, u32 op,
+				    u64 user_data);
+void ioevq_kreq_free(struct ioevq_kreq *kreq);
+int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_req *req);
+void ioevq_accept(struct ioevq_kreq *kreq);
+bool ioevq_complete(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data);
+bool ioevq_complete_locked(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data);
+ioevq_seq_t ioevq_post_more(struct ioevq_kreq *kreq, struct ioevq_rec **pool, s64 res, u32 flags,
+			    u64 data);
+bool ioevq_cancel_now(struct ioevq_kreq *kreq);
+void ioevq_ask_recheck(struct ioevq_kreq *kreq);
+int ioevq_recheck(struct ioevq_queue *q);
+void ioevq_sweep(struct ioevq_queue *q);
+
+/* src_cancel.c */
+struct ioevq_kreq *ioevq_fence_passed(struct ioevq_cancel *fence);
+
+#endif

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The completion ring: a window on the queue's events that user space maps, and
+ * the backlog, a list of events that found it full.
+ *
+ * The kernel's truth is private: the tail, the size and the backlog. Of the
+ * shared page only the head is read, once per use, and clamped.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "ring.h"
+
+size_t ioevq_ring_bytes(u32 entries)
+{
+	return PAGE_ALIGN(IOEVQ_RING_EVENTS + (size_t)entries * sizeof(struct ioevq_event));
+}
+
+/*
+ * The pages are charged to the caller's memory cgroup, which vmalloc_user() would
+ * not do, and mapped once for the kernel. VM_MAP_PUT_PAGES hands the array and
+ * the pages to vfree(); VM_USERMAP lets remap_vmalloc_range() take them.
+ */
+int ioevq_ring_alloc(struct ioevq_ring_state *ring, u32 entries)
+{
+	unsigned int nr = ioevq_ring_bytes(entries) >> PAGE_SHIFT;
+	struct page **pages;
+	unsigned int i;
+	void *map;
+
+	BUILD_BUG_ON(sizeof(struct ioevq_ring) != IOEVQ_RING_EVENTS);
+
+	pages = kvmalloc_array(nr, sizeof(*pages), GFP_KERNEL_ACCOUNT);
+	if (!pages)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		pages[i] = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+		if (!pages[i])
+			goto err;
+	}
+	map = vmap(pages, nr, VM_MAP | VM_USERMAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
+	if (!map)
+		goto err;
+
+	ring->page = map;
+	ring->slots = map + IOEVQ_RING_EVENTS;
+	ring->entries = entries;
+	ring->backlog_end = &ring->backlog;
+	ring->page->entries = entries;
+	return 0;
+err:
+	while (i--)
+		__free_page(pages[i]);
+	kvfree(pages);
+	return -ENOMEM;
+}
+
+void ioevq_ring_free(struct ioevq_ring_state *ring)
+{
+	vfree(ring->page);
+}
+
+void ioevq_ring_set_flag(struct ioevq_ring_state *ring, u32 flag, bool on)
+{
+	ring->flags = on ? ring->flags | flag : ring->flags & ~flag;
+	WRITE_ONCE(ring->page->flags, ring->flags);
+}
+
+bool ioevq_ring_head_is_sane(struct ioevq_ring_state *ring)
+{
+	return ring->tail - READ_ONCE(ring->page->head) <= ring->entries;
+}
+
+static void ring_put(struct ioevq_ring_state *ring, const struct ioevq_event *ev)
+{
+	ring->slots[ring->tail & (ring->entries - 1)] = *ev;
+	/* Pairs with the acquire load of the tail in ioevq_take() and take_events(). */
+	smp_store_release(&ring->page->tail, ++ring->tail);
+}
+
+static bool ring_has_room(struct ioevq_ring_state *ring)
+{
+	return ioevq_ring_used(ring) < ring->entries;
+}
+
+/* Move the oldest events of the backlog into the ring, at most @budget. */
+void ioevq_ring_flush(struct ioevq_ring_state *ring, unsigned int budget)
+{
+	struct ioevq_rec *rec;
+
+	if (!ring->backlog)
+		return;
+	while ((rec = ring->backlog) && budget-- && ring_has_room(ring)) {
+		ring->backlog = rec->next;
+		ring->backlog_len--;
+		ring_put(ring, &rec->ev);
+		rec->next = *rec->home;
+		*rec->home = rec;
+	}
+	if (!ring->backlog) {
+		ring->backlog_end = &ring->backlog;
+		ioevq_ring_set_flag(ring, IOEVQ_RING_BACKLOG, false);
+	}
+}
+
+/* Post an event in its record. Never fails: the record is the place to wait. */
+ioevq_seq_t ioevq_ring_post(struct ioevq_ring_state *ring, struct ioevq_rec *rec)
+{
+	ioevq_seq_t seq;
+
+	/* Two, so that a backlog shrinks as long as consumers make room. */
+	ioevq_ring_flush(ring, 2);
+	seq = ring->tail + ring->backlog_len;
+	if (!ring->backlog && ring_has_room(ring)) {
+		ring_put(ring, &rec->ev);
+		rec->next = *rec->home;
+		*rec->home = rec;
+		return seq;
+	}
+	rec->next = NULL;
+	*ring->backlog_end = rec;
+	ring->backlog_end = &rec->next;
+	if (!ring->backlog_len++)
+		ioevq_ring_set_flag(ring, IOEVQ_RING_BACKLOG, true);
+	return seq;
+}
+
+/* Post an event for which nothing was reserved, if the ring has room for it. */
+bool ioevq_ring_post_unpaid(struct ioevq_ring_state *ring, const struct ioevq_event *ev)
+{
+	ioevq_ring_flush(ring, 2);
+	if (ring->backlog || !ring_has_room(ring))
+		return false;
+	ring_put(ring, ev);
+	return true;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The completion ring and its backlog. Knows nothing of queues or requests. */
+#ifndef IOEVQ_RING_H
+#define IOEVQ_RING_H
+
+#include <linux/types.h>
+#include <linux/ioevq.h>
+
+/*
+ * Memory for one event, paid for when its request was accepted. It belongs to
+ * the request until it is posted, then to the ring until the event has its slot;
+ * then it is put on the list *home, where its owner finds it again.
+ */
+struct ioevq_rec {
+	struct ioevq_rec *next;
+	struct ioevq_rec **home;
+	struct ioevq_event ev;
+};
+
+/*
+ * All fields are guarded by the lock of the queue, except page->head, which
+ * consumers move at any time, and what is constant after ioevq_ring_alloc().
+ * Nothing in the shared page but head is ever read back.
+ */
+struct ioevq_ring_state {
+	struct ioevq_ring *page;	/* shared with user space */
+	struct ioevq_event *slots;	/* shared with user space */
+	u32 entries;			/* constant */
+	u32 flags;			/* private copy of page->flags */
+	u64 tail;			/* private copy of page->tail */
+	u64 backlog_len;
+	struct ioevq_rec *backlog;	/* oldest first */
+	struct ioevq_rec **backlog_end;
+};
+
+/* Where an event stands in the order of all events: unreaped while head <= seq. */
+typedef u64 ioevq_seq_t;
+
+int ioevq_ring_alloc(struct ioevq_ring_state *ring, u32 entries);
+void ioevq_ring_free(struct ioevq_ring_state *ring);
+size_t ioevq_ring_bytes(u32 entries);
+
+ioevq_seq_t ioevq_ring_post(struct ioevq_ring_state *ring, struct ioevq_rec *rec);
+bool ioevq_ring_post_unpaid(struct ioevq_ring_state *ring, const struct ioevq_event *ev);
+void ioevq_ring_flush(struct ioevq_ring_state *ring, unsigned int budget);
+void ioevq_ring_set_flag(struct ioevq_ring_state *ring, u32 flag, bool on);
+bool ioevq_ring_head_is_sane(struct ioevq_ring_state *ring);
+
+/* Events in the ring itself; a head that cannot be reads as a full ring. */
+static inline u64 ioevq_ring_used(struct ioevq_ring_state *ring)
+{
+	u64 used = ring->tail - READ_ONCE(ring->page->head);
+
+	return used > ring->entries ? ring->entries : used;
+}
+
+static inline u64 ioevq_ring_available(struct ioevq_ring_state *ring)
+{
+	return ioevq_ring_used(ring) + ring->backlog_len;
+}
+
+/*
+ * Was the event at @seq taken? The caller holds the lock of the queue, taken
+ * after what it wants to announce had happened: with smp_mb__after_spinlock()
+ * that pairs with the consumer's compare-and-swap, which precedes its reading
+ * of the source.
+ */
+static inline bool ioevq_ring_reaped(struct ioevq_ring_state *ring, ioevq_seq_t seq)
+{
+	return (s64)(READ_ONCE(ring->page->head) - seq) > 0;
+}
+
+#endif

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Waiting for events and taking them.
+ *
+ * Waiters form a stack: the last to sleep is the first to wake. An event wakes
+ * one waiter, and only if there are as many events as it asked for that no other
+ * woken waiter comes for. Those are counted (claimed) from the wake-up until the
+ * waiter has taken them; then the stack is looked at again, so that a wake-up
+ * that was not used is handed on.
+ */
+#include <linux/hrtimer.h>
+#include <linux/poll.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+
+#include "req.h"
+
+struct waiter {
+	struct list_head node;		/* queue->lock; queue->waiters */
+	struct task_struct *task;
+	u32 need;
+	bool woken;			/* queue->lock */
+	bool rechecker;			/* queue->lock; woken to look at files */
+};
+
+static void wake_waiter(struct ioevq_queue *q, struct waiter *w)
+{
+	list_del(&w->node);
+	w->woken = true;
+	q->wakeups++;
+	/* Under the lock: the waiter cannot return before it has taken it. */
+	wake_up_process(w->task);
+}
+
+static void notify_pollers(struct ioevq_queue *q)
+{
+	/* They set q->polled under q->lock after joining the queue: we see them, or they us. */
+	if (q->polled && waitqueue_active(&q->poll_wait))
+		irq_work_queue(&q->poll_kick);
+}
+
+/* Events have come or were left over: queue->lock is held, in any context. */
+void ioevq_wake(struct ioevq_queue *q)
+{
+	struct waiter *w;
+	u64 avail;
+
+	lockdep_assert_held(&q->lock);
+
+	notify_pollers(q);
+	if (list_empty(&q->waiters))
+		return;
+	avail = ioevq_ring_available(&q->ring);
+	if (avail <= q->claimed)
+		return;
+	list_for_each_entry(w, &q->waiters, node) {
+		if (w->need <= avail - q->claimed) {
+			q->claimed += w->need;
+			wake_waiter(q, w);
+			return;
+		}
+	}
+}
+
+/* A file must be looked at: one consumer shall do that. queue->lock is held. */
+void ioevq_wake_recheck(struct ioevq_queue *q)
+{
+	struct waiter *w;
+
+	lockdep_assert_held(&q->lock);
+
+	ioevq_ring_set_flag(&q->ring, IOEVQ_RING_RECHECK, true);
+	notify_pollers(q);
+	if (q->rechecker)
+		return;
+	w = list_first_entry_or_null(&q->waiters, struct waiter, node);
+	if (w) {
+		q->rechecker = true;
+		w->rechecker = true;
+		w->need = 0;
+		wake_waiter(q, w);
+	}
+}
+
+/*
+ * Take up to @max events, as many as are there. They are copied first and taken
+ * after, by compare-and-swap on the head, as user space does: a fault takes none.
+ */
+static int take_events(struct ioevq_queue *q, struct ioevq_event __user *to, u32 max)
+{
+	struct ioevq_ring_state *ring = &q->ring;
+	u32 taken = 0;
+
+	while (taken < max) {
+		u64 head, tail;
+		u32 slot, n, first;
+		bool sane;
+
+		spin_lock_irq(&q->lock);
+		ioevq_ring_flush(ring, 128);
+		sane = ioevq_ring_head_is_sane(ring);
+		tail = ring->tail;
+		spin_unlock_irq(&q->lock);
+		if (!sane)
+			return taken ?: -EBADFD;
+
+		head = READ_ONCE(ring->page->head);
+		if (head == tail)
+			break;
+		if (tail - head <= ring->entries) {
+			n = min_t(u64, tail - head, max - taken);
+			slot = head & (ring->entries - 1);
+			first = min(n, ring->entries - slot);
+			if (copy_to_user(to + taken, ring->slots + slot, first * sizeof(*to)) ||
+			    copy_to_user(to + taken + first, ring->slots,
+					 (n - first) * sizeof(*to)))
+				return taken ?: -EFAULT;
+			/* Pairs with the head being read by who posts; see ioevq_ring_reaped(). */
+			if (cmpxchg(&ring->page->head, head, head + n) == head)
+				taken += n;
+		}
+		/* A head that never rests must not keep us here. */
+		if (signal_pending(current))
+			break;
+		cond_resched();
+	}
+	return taken;
+}
+
+/* Sleep until @need events are there or a file must be looked at. */
+static int sleep_for(struct ioevq_queue *q, u32 need, ktime_t *expires, struct waiter *w)
+{
+	bool expired;
+
+	spin_lock_irq(&q->lock);
+	ioevq_ring_flush(&q->ring, 128);
+	if (ioevq_ring_available(&q->ring) >= need || !list_empty(&q->recheck)) {
+		spin_unlock_irq(&q->lock);
+		return 0;
+	}
+	if (signal_pending(current)) {
+		spin_unlock_irq(&q->lock);
+		return -EINTR;
+	}
+	w->task = current;
+	w->need = need;
+	w->woken = false;
+	list_add(&w->node, &q->waiters);
+	__set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
+	spin_unlock_irq(&q->lock);
+
+	expired = !schedule_hrtimeout_range(expires, current->timer_slack_ns, HRTIMER_MODE_ABS);
+	__set_current_state(TASK_RUNNING);
+
+	spin_lock_irq(&q->lock);
+	if (!w->woken)
+		list_del(&w->node);
+	spin_unlock_irq(&q->lock);
+	return expired && !w->woken ? -ETIME : 0;
+}
+
+/* Give back what a wake-up promised us; who else waits may have the rest. */
+static void end_claim(struct ioevq_queue *q, struct waiter *w, bool hand_on)
+{
+	if (!w->woken)
+		return;
+	spin_lock_irq(&q->lock);
+	q->claimed -= w->need;
+	if (w->rechecker) {
+		q->rechecker = false;
+		if (!list_empty(&q->recheck))
+			ioevq_wake_recheck(q);
+	}
+	if (hand_on)
+		ioevq_wake(q);
+	spin_unlock_irq(&q->lock);
+	w->woken = false;
+	w->rechecker = false;
+}
+
+static u64 available(struct ioevq_queue *q)
+{
+	u64 n;
+
+	spin_lock_irq(&q->lock);
+	ioevq_ring_flush(&q->ring, 128);
+	n = ioevq_ring_available(&q->ring);
+	spin_unlock_irq(&q->lock);
+	return n;
+}
+
+/*
+ * Returns the number of events taken (@max 0: available), or -EINTR, -EFAULT,
+ * -EBADFD if there was none. @timeout_ns as in the interface, checked.
+ */
+int ioevq_wait(struct ioevq_queue *q, struct ioevq_event __user *events, u32 min, u32 max,
+	       s64 timeout_ns)
+{
+	ktime_t until = 0, *expires = NULL;
+	struct waiter w = {};
+	u32 taken = 0;
+	int ret;
+
+	if (timeout_ns > 0) {
+		until = ktime_add_safe(ktime_get(), ns_to_ktime(timeout_ns));
+		expires = &until;
+	}
+	for (;;) {
+		ret = ioevq_recheck(q);
+		if (ret)
+			break;
+		if (!max) {
+			ret = min_t(u64, available(q), INT_MAX);
+			if (ret >= min || !timeout_ns)
+				break;
+		} else if (!min || !timeout_ns || available(q) >= min - taken) {
+			ret = take_events(q, events + taken, max - taken);
+			if (ret < 0)
+				break;
+			taken += ret;
+			if (taken >= min || !timeout_ns)
+				break;
+		}
+		end_claim(q, &w, true);
+		ret = sleep_for(q, min - taken, expires, &w);
+		if (ret == -ETIME || (ret == -EINTR && !fatal_signal_pending(current))) {
+			/* A last look: events come before the timeout and the signal. */
+			int last = max ? take_events(q, events + taken, max - taken)
+				       : min_t(u64, available(q), INT_MAX);
+
+			if (max && last > 0)
+				taken += last;
+			else if (last || ret == -ETIME)
+				ret = last;
+			break;
+		}
+		/* Killed while it was woken: another must have what it was woken for. */
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
+		if (ret)
+			break;
+	}
+	/* Who only waits takes from the mapped ring: what woke it is not for others. */
+	end_claim(q, &w, max || ret < 0);
+	return taken ?: ret;
+}
+
+__poll_t ioevq_poll(struct file *file, struct poll_table_struct *pt)
+{
+	struct ioevq_queue *q = ioevq_queue_from_file(file);
+	__poll_t mask = EPOLLOUT | EPOLLWRNORM;
+
+	poll_wait(file, &q->poll_wait, pt);
+	spin_lock_irq(&q->lock);
+	q->polled = true;
+	if (ioevq_queue_ready(q) &&
+	    (ioevq_ring_available(&q->ring) || !list_empty(&q->recheck)))
+		mask |= EPOLLIN | EPOLLRDNORM;
+	spin_unlock_irq(&q->lock);
+	return mask;
+}
+
+/*
+ * Pollers of the queue are woken from here, with no lock held: who posts may be
+ * inside the wake-up of a file that watches this queue in turn. EPOLL_URING_WAKE
+ * tells such files, too, not to go round in circles.
+ */
+static void kick_pollers(struct irq_work *work)
+{
+	struct ioevq_queue *q = container_of(work, struct ioevq_queue, poll_kick);
+
+	__wake_up(&q->poll_wait, TASK_NORMAL, 0,
+		  poll_to_key(EPOLLIN | EPOLLRDNORM | EPOLL_URING_WAKE));
+}
+
+void ioevq_wait_init(struct ioevq_queue *q)
+{
+	INIT_LIST_HEAD(&q->waiters);
+	INIT_LIST_HEAD(&q->recheck);
+	init_waitqueue_head(&q->poll_wait);
+	init_irq_work(&q->poll_kick, kick_pollers);
+}
