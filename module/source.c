@@ -8,6 +8,9 @@ static const struct ioevq_source *const sources[IOEVQ_OP__COUNT] = {
 	[IOEVQ_OP_NOP] = &ioevq_src_nop,
 	[IOEVQ_OP_POST] = &ioevq_src_post,
 	[IOEVQ_OP_POLL] = &ioevq_src_poll,
+	[IOEVQ_OP_READ] = &ioevq_src_read,
+	[IOEVQ_OP_WRITE] = &ioevq_src_write,
+	[IOEVQ_OP_FSYNC] = &ioevq_src_fsync,
 	[IOEVQ_OP_CANCEL] = &ioevq_src_cancel,
 };
 
