@@ -11,6 +11,7 @@ static const struct ioevq_source *const sources[IOEVQ_OP__COUNT] = {
 	[IOEVQ_OP_READ] = &ioevq_src_read,
 	[IOEVQ_OP_WRITE] = &ioevq_src_write,
 	[IOEVQ_OP_FSYNC] = &ioevq_src_fsync,
+	[IOEVQ_OP_CHILD] = &ioevq_src_child,
 	[IOEVQ_OP_CANCEL] = &ioevq_src_cancel,
 };
 

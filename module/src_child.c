@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * CHILD: child processes that ended.
+ *
+ * Any child: an entry in the queue that wait4(2) itself sleeps on; the kernel
+ * wakes it with the child as the key, for exit, stop and continue
+ * (__wake_up_parent(), kernel/signal.c), before wait4() can find the child. One
+ * pid: the queue of its struct pid that pidfds poll.
+ *
+ * The wake-ups come with interrupts off and tasklist_lock and siglock held: look
+ * at fields of the child, post, and take no lock but the queue's.
+ */
+#include <linux/pid_namespace.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+
+#include "req.h"
+
+#define DEFAULT_RESERVE	16
+#define MAX_RESERVE	4096
+
+struct child_watch {
+	struct ioevq_kreq kreq;
+	struct task_struct *leader;	/* of the parent; pins its signal_struct */
+	struct pid *pid;		/* the one, or the parent's own */
+	struct pid_namespace *ns;	/* whose numbers we tell */
+	wait_queue_entry_t pid_wait;	/* on pid->wait_pidfd */
+	wait_queue_entry_t any_wait;	/* on the parent's wait_chldexit */
+	struct ioevq_rec *spare;	/* queue->lock; records for exits */
+	struct ioevq_rec *rescan_spare;	/* queue->lock; &rescan when not waiting */
+	struct ioevq_rec rescan;
+	struct ioevq_rec *recs;
+};
+
+/*
+ * Would wait4() find it? EXIT_TRACE is a zombie that its tracer is reaping: it
+ * is a plain zombie again before the lock is dropped (wait_task_zombie()).
+ */
+static bool is_waitable(struct task_struct *p)
+{
+	return READ_ONCE(p->exit_state) & EXIT_ZOMBIE && thread_group_leader(p) &&
+	       thread_group_empty(p);
+}
+
+static u64 child_data(struct task_struct *p)
+{
+	u64 ns = p->signal->sum_sched_runtime + p->se.sum_exec_runtime;
+	int status = p->signal->flags & SIGNAL_GROUP_EXIT ? p->signal->group_exit_code
+							  : p->exit_code;
+
+	return (u64)(status & 0xffff) | div_u64(ns, NSEC_PER_USEC) << 16;
+}
+
+/* As do_notify_parent() decides it. */
+static u32 child_flags(struct task_struct *p)
+{
+	struct task_struct *parent = rcu_dereference_raw(p->parent);
+	struct sighand_struct *sighand = rcu_dereference_raw(parent->sighand);
+	struct k_sigaction *action;
+
+	if (p->ptrace || p->exit_signal != SIGCHLD || !sighand)
+		return 0;
+	action = &sighand->action[SIGCHLD - 1];
+	if (action->sa.sa_handler == SIG_IGN || action->sa.sa_flags & SA_NOCLDWAIT)
+		return IOEVQ_EVENT_AUTOREAP;
+	return 0;
+}
+
+static bool is_child_of(struct task_struct *p, struct task_struct *leader)
+{
+	return rcu_dereference_raw(p->real_parent)->signal == leader->signal;
+}
+
+/* Is somebody else its tracer? Then the tracer's wait4() finds it, not the parent's. */
+static bool is_traced_by_other(struct task_struct *p)
+{
+	return p->ptrace && !is_child_of(p, rcu_dereference_raw(p->parent));
+}
+
+/* Some exit has no event of its own. What waits already says so. queue->lock is held. */
+static void post_rescan(struct child_watch *w)
+{
+	if (w->rescan_spare)
+		ioevq_post_more(&w->kreq, &w->rescan_spare, 0, IOEVQ_EVENT_RESCAN, 0);
+}
+
+static int any_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
+{
+	struct child_watch *w = container_of(wait, struct child_watch, any_wait);
+	struct ioevq_queue *q = w->kreq.q;
+	struct task_struct *p = key;
+	unsigned long flags;
+
+	if (!p || !is_waitable(p) || !is_child_of(p, w->leader))
+		return 0;
+	spin_lock_irqsave(&q->lock, flags);
+	if (w->kreq.state != IOEVQ_LIVE)
+		;
+	else if (w->spare)
+		ioevq_post_more(&w->kreq, &w->spare, task_pid_nr_ns(p, w->ns), child_flags(p),
+				child_data(p));
+	else
+		post_rescan(w);
+	spin_unlock_irqrestore(&q->lock, flags);
+	return 0;
+}
+
+/* The parent itself ended: its children are others' now. */
+static int parent_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
+{
+	struct child_watch *w = container_of(wait, struct child_watch, pid_wait);
+	struct task_struct *p;
+	bool gone;
+
+	rcu_read_lock();
+	p = pid_task(w->pid, PIDTYPE_TGID);
+	gone = !p || (p->exit_state && thread_group_empty(p));
+	rcu_read_unlock();
+	if (gone)
+		ioevq_complete(&w->kreq, 0, IOEVQ_EVENT_CLOSED, 0);
+	return 0;
+}
+
+/* Post the event of the one child if it has ended. Called often, posts once. */
+static void complete_one(struct child_watch *w)
+{
+	struct task_struct *p;
+
+	rcu_read_lock();
+	p = pid_task(w->pid, PIDTYPE_TGID);
+	if (p && is_waitable(p) && !is_traced_by_other(p))
+		ioevq_complete(&w->kreq, pid_nr_ns(w->pid, w->ns), child_flags(p), child_data(p));
+	rcu_read_unlock();
+}
+
+static int one_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
+{
+	complete_one(container_of(wait, struct child_watch, pid_wait));
+	return 0;
+}
+
+static void child_release(struct ioevq_kreq *kreq)
+{
+	struct child_watch *w = container_of(kreq, struct child_watch, kreq);
+
+	if (w->recs)
+		remove_wait_queue(&w->leader->signal->wait_chldexit, &w->any_wait);
+	remove_wait_queue(&w->pid->wait_pidfd, &w->pid_wait);
+	put_task_struct(w->leader);
+	put_pid(w->pid);
+	put_pid_ns(w->ns);
+	kvfree(w->recs);
+}
+
+static void child_start(struct child_watch *w, struct pid *pid, wait_queue_func_t wake)
+{
+	get_task_struct(current->group_leader);
+	w->leader = current->group_leader;
+	w->pid = pid;
+	w->ns = get_pid_ns(task_active_pid_ns(current));
+	init_waitqueue_func_entry(&w->pid_wait, wake);
+	ioevq_accept(&w->kreq);
+	add_wait_queue(&pid->wait_pidfd, &w->pid_wait);
+}
+
+/* Children that had ended before the watch began have no event: say that there are. */
+static void announce_zombies(struct child_watch *w)
+{
+	struct ioevq_queue *q = w->kreq.q;
+	struct task_struct *p;
+	bool found = false;
+
+	rcu_read_lock();
+	for_each_process(p) {
+		found = is_child_of(p, w->leader) && is_waitable(p);
+		if (found)
+			break;
+	}
+	rcu_read_unlock();
+	if (!found)
+		return;
+	spin_lock_irq(&q->lock);
+	if (w->kreq.state == IOEVQ_LIVE)
+		post_rescan(w);
+	spin_unlock_irq(&q->lock);
+}
+
+static int watch_any(struct child_watch *w, u32 reserve)
+{
+	u32 i;
+
+	if (reserve > MAX_RESERVE)
+		return -EINVAL;
+	if (!reserve)
+		reserve = DEFAULT_RESERVE;
+	w->recs = kvcalloc(reserve, sizeof(*w->recs), GFP_KERNEL_ACCOUNT);
+	if (!w->recs)
+		return -ENOMEM;
+	for (i = 0; i < reserve; i++) {
+		w->recs[i].next = w->spare;
+		w->spare = &w->recs[i];
+	}
+	w->rescan_spare = &w->rescan;
+	child_start(w, get_pid(task_tgid(current)), parent_wake);
+	init_waitqueue_func_entry(&w->any_wait, any_wake);
+	add_wait_queue(&w->leader->signal->wait_chldexit, &w->any_wait);
+	announce_zombies(w);
+	return 0;
+}
+
+static int watch_one(struct child_watch *w, pid_t nr)
+{
+	struct pid *pid = find_get_pid(nr);
+	struct task_struct *p;
+	bool ours;
+
+	rcu_read_lock();
+	p = pid ? pid_task(pid, PIDTYPE_TGID) : NULL;
+	ours = p && is_child_of(p, current) && READ_ONCE(p->exit_state) != EXIT_DEAD;
+	rcu_read_unlock();
+	if (!ours) {
+		put_pid(pid);
+		return -ECHILD;
+	}
+	child_start(w, pid, one_wake);
+	/* It may have ended before we listened, or been reaped by another thread. */
+	complete_one(w);
+	rcu_read_lock();
+	p = pid_task(pid, PIDTYPE_TGID);
+	ours = p && READ_ONCE(p->exit_state) != EXIT_DEAD;
+	rcu_read_unlock();
+	if (!ours)
+		ioevq_complete(&w->kreq, -ECHILD, 0, 0);
+	return 0;
+}
+
+static int child_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq,
+			const struct ioevq_req *req)
+{
+	struct child_watch *w = container_of(kreq, struct child_watch, kreq);
+
+	if (!req->len)
+		return watch_any(w, req->op_arg);
+	if (req->op_arg || req->len > INT_MAX)
+		return -EINVAL;
+	return watch_one(w, req->len);
+}
+
+const struct ioevq_source ioevq_src_child = {
+	.size = sizeof(struct child_watch),
+	.uses = IOEVQ_USES_LEN | IOEVQ_USES_ARG,
+	.submit = child_submit,
+	.cancel = ioevq_cancel_now,
+	.release = child_release,
+};
