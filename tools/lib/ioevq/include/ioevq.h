@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libioevq - I/O event queues. What requests and events mean is told in
+ * <linux/ioevq.h>; this header adds the calls.
+ *
+ * Functions return a negative errno value on failure. None of them allocates
+ * memory after ioevq_open(), takes a lock or starts a thread, and all but
+ * ioevq_open() and ioevq_close() may be called by any thread, and by any process
+ * that inherited the queue over fork(2), at the same time.
+ *
+ * An event must be taken before acting on what it says: the kernel does not
+ * announce again what was announced and is not yet taken.
+ */
+#ifndef IOEVQ_H
+#define IOEVQ_H
+
+#include <linux/ioevq.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Timeouts, in nanoseconds like every other value of that argument */
+#define IOEVQ_FOREVER	((int64_t)-1)
+#define IOEVQ_NO_WAIT	((int64_t)0)
+
+/*
+ * A queue. Filled by ioevq_open(); the members serve the inline functions and
+ * are not to be changed. May be copied; a copy is the same queue.
+ */
+struct ioevq {
+	int fd;				/* poll it, or pass it by SCM_RIGHTS */
+	uint32_t mask;			/* ring entries - 1 */
+	struct ioevq_ring *ring;	/* mapped; shared with the kernel */
+	struct ioevq_event *slots;
+	size_t ring_size;		/* bytes mapped */
+};
+
+/*
+ * ioevq_open - open /dev/ioevq and map its ring
+ * @q: filled on success
+ * @entries: ring size in events, rounded up to a power of two; 0 = default
+ * @ops: mask of operations (1 << IOEVQ_OP_...) to restrict the queue to; 0 = all
+ *
+ * The descriptor is close-on-exec. Returns 0, or what open(2), mmap(2) and
+ * IOEVQ_IOC_SETUP return: -ENOENT (module not loaded), -EACCES (not permitted),
+ * -EINVAL (too many entries), -ENOMEM, -EMFILE ...
+ */
+int ioevq_open(struct ioevq *q, uint32_t entries, uint64_t ops);
+
+/*
+ * ioevq_attach - use a queue that was received by SCM_RIGHTS
+ * @q: filled on success; owns @fd from then on
+ * @fd: queue whose ring was set up to be mapped, as ioevq_open() does
+ *
+ * Returns 0, or -EACCES (not set up to be mapped), -ENOTTY (not a queue) ...
+ */
+int ioevq_attach(struct ioevq *q, int fd);
+
+/*
+ * ioevq_close - unmap the ring and close the descriptor
+ *
+ * The last close, in any process, cancels all requests without events. File I/O
+ * that a device works on still uses its memory until the device is done: cancel
+ * and wait for the event of the cancel before freeing such memory.
+ */
+void ioevq_close(struct ioevq *q);
+
+/*
+ * ioevq_info - limits and state
+ * @info: filled; set info->op first to ask for the flags of another operation
+ *	than IOEVQ_OP_NOP
+ */
+int ioevq_info(const struct ioevq *q, struct ioevq_info *info);
+
+/*
+ * ioevq_restrict - refuse all other operations from now on, for good
+ * @ops: mask of operations (1 << IOEVQ_OP_...)
+ */
+int ioevq_restrict(const struct ioevq *q, uint64_t ops);
+
+/*
+ * ioevq_submit - submit requests
+ * @reqs: filled by the ioevq_prep_*() functions; not used after the return
+ *
+ * Returns the number of accepted requests. If it is less than @nr then
+ * reqs[return value] is the one that was refused; submit it again for the reason.
+ * A negative errno is returned if the first request was refused.
+ */
+int ioevq_submit(const struct ioevq *q, const struct ioevq_req *reqs, unsigned int nr);
+
+/*
+ * ioevq_wait - wait for events and take them
+ * @events: filled
+ * @min: wait until so many are there (0: do not wait)
+ * @max: length of @events
+ * @timeout_ns: in nanoseconds; IOEVQ_FOREVER, IOEVQ_NO_WAIT
+ *
+ * Takes from the mapped ring without a system call if enough are there. Returns
+ * the number of events, which is less than @min when the time is over, or
+ * -EINTR (a signal, and no event), -EINVAL, -EFAULT, -EBADFD.
+ */
+int ioevq_wait(const struct ioevq *q, struct ioevq_event *events, unsigned int min,
+	       unsigned int max, int64_t timeout_ns);
+
+/* ioevq_wait_sigmask - the same with another signal mask, as ppoll(2) */
+int ioevq_wait_sigmask(const struct ioevq *q, struct ioevq_event *events, unsigned int min,
+		       unsigned int max, int64_t timeout_ns, const sigset_t *mask);
+
+/*
+ * ioevq_enter - submit, wait and take in one system call
+ * @enter: see struct ioevq_enter; size is filled in
+ *
+ * Returns the number of events taken or a negative errno. enter->submitted less
+ * than enter->nr_reqs tells that the errno is that of a refused request.
+ */
+int ioevq_enter(const struct ioevq *q, struct ioevq_enter *enter);
+
+/*
+ * ioevq_post - put a message into a queue
+ *
+ * Async-signal-safe. Returns 0, or -EAGAIN (the ring is full and the limit of
+ * requests reached), -EBADF, -EPERM, -ENOMEM.
+ */
+int ioevq_post(const struct ioevq *q, uint64_t user_data, int64_t res, uint64_t data);
+
+/*
+ * ioevq_cancel_* - end requests, see IOEVQ_OP_CANCEL
+ * @done: user data of the event that tells that no event of a matched request
+ *	will follow
+ */
+int ioevq_cancel(const struct ioevq *q, uint64_t user_data, uint64_t done);
+int ioevq_cancel_fd(const struct ioevq *q, int fd, uint64_t done);
+int ioevq_cancel_all(const struct ioevq *q, uint64_t done);
+
+/* ioevq_take_slow - private: what ioevq_take() does when the ring is empty */
+int ioevq_take_slow(const struct ioevq *q, struct ioevq_event *event);
+
+/*
+ * ioevq_take - take one event from the mapped ring if there is one
+ *
+ * No system call, unless the kernel asked for one by a flag in the ring.
+ * Returns 1, 0 (no event), or a negative errno of IOEVQ_IOC_ENTER.
+ */
+static inline int ioevq_take(const struct ioevq *q, struct ioevq_event *event)
+{
+	struct ioevq_ring *ring = q->ring;
+	uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+
+	/* Pairs with the kernel's smp_store_release() of the tail. */
+	while (head != __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE)) {
+		*event = q->slots[head & q->mask];
+		/*
+		 * Success: nobody took it before us, and the kernel cannot have
+		 * written over it meanwhile. Failure loads the new head. A full
+		 * barrier: what the caller does about the event comes after it,
+		 * and the kernel reads the head after a wake-up of its source.
+		 */
+		if (__atomic_compare_exchange_n(&ring->head, &head, head + 1, 0, __ATOMIC_SEQ_CST,
+						__ATOMIC_ACQUIRE))
+			return 1;
+	}
+	if (__atomic_load_n(&ring->flags, __ATOMIC_RELAXED))
+		return ioevq_take_slow(q, event);
+	return 0;
+}
+
+/*
+ * ioevq_prep_* - fill a request; @user_data comes back in its events
+ *
+ * Arguments are those of the system call of that name. Nothing is checked here.
+ */
+static inline void ioevq_prep(struct ioevq_req *req, unsigned int op, int fd, uint64_t user_data)
+{
+	req->op = (uint16_t)op;
+	req->flags = 0;
+	req->fd = fd;
+	req->user_data = user_data;
+	req->addr = 0;
+	req->off = 0;
+	req->len = 0;
+	req->op_flags = 0;
+	req->op_arg = 0;
+	req->__reserved[0] = 0;
+	req->__reserved[1] = 0;
+}
+
+static inline void ioevq_prep_nop(struct ioevq_req *req, uint64_t user_data)
+{
+	ioevq_prep(req, IOEVQ_OP_NOP, -1, user_data);
+}
+
+/* @queue_fd: the receiving queue, -1 = the one that this is submitted to */
+static inline void ioevq_prep_post(struct ioevq_req *req, int queue_fd, int64_t res, uint64_t data,
+				   uint64_t user_data)
+{
+	ioevq_prep(req, IOEVQ_OP_POST, queue_fd, user_data);
+	req->off = (uint64_t)res;
+	req->addr = data;
+}
+
+/* @mask: POLLIN ...; @mode: IOEVQ_POLL_EDGE or IOEVQ_POLL_ONESHOT */
+static inline void ioevq_prep_poll(struct ioevq_req *req, int fd, uint32_t mask, uint32_t mode,
+				   uint64_t user_data)
+{
+	ioevq_prep(req, IOEVQ_OP_POLL, fd, user_data);
+	req->op_arg = mask;
+	req->op_flags = mode;
+}
+
+static inline void ioevq_prep_rw(struct ioevq_req *req, unsigned int op, int fd, const void *addr,
+				 size_t len, uint64_t off, uint64_t user_data)
+{
+	ioevq_prep(req, op, fd, user_data);
+	req->addr = (uintptr_t)addr;
+	req->len = len;
+	req->off = off;
+}
+
+static inline void ioevq_prep_read(struct ioevq_req *req, int fd, void *buf, size_t len,
+				   uint64_t off, uint64_t user_data)
+{
+	ioevq_prep_rw(req, IOEVQ_OP_READ, fd, buf, len, off, user_data);
+}
+
+static inline void ioevq_prep_write(struct ioevq_req *req, int fd, const void *buf, size_t len,
+				    uint64_t off, uint64_t user_data)
+{
+	ioevq_prep_rw(req, IOEVQ_OP_WRITE, fd, buf, len, off, user_data);
+}
+
+/* @iov: copied at submission; the memory that it names is used until the event */
+static inline void ioevq_prep_readv(struct ioevq_req *req, int fd, const struct iovec *iov,
+				    unsigned int nr, uint64_t off, uint64_t user_data)
+{
+	ioevq_prep_rw(req, IOEVQ_OP_READ, fd, iov, nr, off, user_data);
+	req->op_flags = IOEVQ_RW_VECTOR;
+}
+
+static inline void ioevq_prep_writev(struct ioevq_req *req, int fd, const struct iovec *iov,
+				     unsigned int nr, uint64_t off, uint64_t user_data)
+{
+	ioevq_prep_rw(req, IOEVQ_OP_WRITE, fd, iov, nr, off, user_data);
+	req->op_flags = IOEVQ_RW_VECTOR;
+}
+
+/* @flags: 0 or IOEVQ_FSYNC_DATASYNC */
+static inline void ioevq_prep_fsync(struct ioevq_req *req, int fd, uint32_t flags,
+				    uint64_t user_data)
+{
+	ioevq_prep(req, IOEVQ_OP_FSYNC, fd, user_data);
+	req->op_flags = flags;
+}
+
+/*
+ * @pid: a child, or 0 for every present and future child of this process
+ * @reserve: with pid 0: exits to reserve memory for, 0 = 16
+ */
+static inline void ioevq_prep_child(struct ioevq_req *req, pid_t pid, uint32_t reserve,
+				    uint64_t user_data)
+{
+	ioevq_prep(req, IOEVQ_OP_CHILD, -1, user_data);
+	req->len = (uint64_t)pid;
+	req->op_arg = reserve;
+}
+
+/*
+ * @flags: IOEVQ_CANCEL_...; @match: user data or operation, whichever of them
+ * @flags names; @fd: the descriptor if IOEVQ_CANCEL_FD is given, else -1
+ */
+static inline void ioevq_prep_cancel(struct ioevq_req *req, uint32_t flags, uint64_t match, int fd,
+				     uint64_t user_data)
+{
+	ioevq_prep(req, IOEVQ_OP_CANCEL, fd, user_data);
+	req->op_flags = flags;
+	if (flags & IOEVQ_CANCEL_USER_DATA)
+		req->addr = match;
+	else if (flags & IOEVQ_CANCEL_OP)
+		req->len = match;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* IOEVQ_H */

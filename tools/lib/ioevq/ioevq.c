@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+/* libioevq: the calls. The inline part is in ioevq.h. */
+#define _GNU_SOURCE
+#include <ioevq.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+static int ioevq_ioctl(int fd, unsigned long cmd, void *arg)
+{
+	int ret = ioctl(fd, cmd, arg);
+
+	return ret < 0 ? -errno : ret;
+}
+
+static int ioevq_map(struct ioevq *q, int fd, size_t size, off_t offset)
+{
+	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+
+	if (map == MAP_FAILED)
+		return -errno;
+	q->fd = fd;
+	q->ring = map;
+	q->ring_size = size;
+	q->mask = q->ring->entries - 1;
+	q->slots = (struct ioevq_event *)((char *)map + IOEVQ_RING_EVENTS);
+	return 0;
+}
+
+EXPORT int ioevq_open(struct ioevq *q, uint32_t entries, uint64_t ops)
+{
+	struct ioevq_setup setup = {
+		.size = sizeof(setup),
+		.flags = IOEVQ_SETUP_MAPPED,
+		.entries = entries,
+		.ops = ops,
+	};
+	int fd = open("/dev/ioevq", O_RDWR | O_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = ioevq_ioctl(fd, IOEVQ_IOC_SETUP, &setup);
+	if (!ret)
+		ret = ioevq_map(q, fd, setup.ring_size, (off_t)setup.ring_offset);
+	if (ret)
+		close(fd);
+	return ret;
+}
+
+EXPORT int ioevq_attach(struct ioevq *q, int fd)
+{
+	struct ioevq_info info = { .size = sizeof(info) };
+	long page = sysconf(_SC_PAGESIZE);
+	size_t size;
+	int ret = ioevq_ioctl(fd, IOEVQ_IOC_INFO, &info);
+
+	if (ret)
+		return ret;
+	size = IOEVQ_RING_EVENTS + (size_t)info.entries * info.event_size;
+	return ioevq_map(q, fd, (size + page - 1) & ~(size_t)(page - 1), 0);
+}
+
+EXPORT void ioevq_close(struct ioevq *q)
+{
+	munmap(q->ring, q->ring_size);
+	close(q->fd);
+	memset(q, 0, sizeof(*q));
+	q->fd = -1;
+}
+
+EXPORT int ioevq_info(const struct ioevq *q, struct ioevq_info *info)
+{
+	info->size = sizeof(*info);
+	return ioevq_ioctl(q->fd, IOEVQ_IOC_INFO, info);
+}
+
+EXPORT int ioevq_restrict(const struct ioevq *q, uint64_t ops)
+{
+	struct ioevq_control control = {
+		.size = sizeof(control),
+		.cmd = IOEVQ_CONTROL_RESTRICT,
+		.arg = ops,
+	};
+
+	return ioevq_ioctl(q->fd, IOEVQ_IOC_CONTROL, &control);
+}
+
+EXPORT int ioevq_enter(const struct ioevq *q, struct ioevq_enter *enter)
+{
+	enter->size = sizeof(*enter);
+	return ioevq_ioctl(q->fd, IOEVQ_IOC_ENTER, enter);
+}
+
+EXPORT int ioevq_submit(const struct ioevq *q, const struct ioevq_req *reqs, unsigned int nr)
+{
+	struct ioevq_enter enter = { .reqs = (uintptr_t)reqs, .nr_reqs = nr };
+	int ret = ioevq_enter(q, &enter);
+
+	if (ret < 0 && !enter.submitted)
+		return ret;
+	return (int)enter.submitted;
+}
+
+static int ioevq_wait_mask(const struct ioevq *q, struct ioevq_event *events, unsigned int min,
+			   unsigned int max, int64_t timeout_ns, const sigset_t *mask)
+{
+	struct ioevq_enter enter = { .timeout_ns = timeout_ns, .max = max };
+	unsigned int n = 0;
+	int ret;
+
+	if (!max || min > max)
+		return -EINVAL;
+	while (n < max) {
+		ret = ioevq_take(q, &events[n]);
+		if (ret < 0)
+			return n ? (int)n : ret;
+		if (!ret)
+			break;
+		n++;
+	}
+	if (n >= min)
+		return (int)n;
+	enter.events = (uintptr_t)(events + n);
+	enter.min = min - n;
+	enter.max = max - n;
+	if (mask) {
+		enter.flags = IOEVQ_ENTER_SIGMASK;
+		memcpy(&enter.sigmask, mask, sizeof(enter.sigmask));
+	}
+	ret = ioevq_enter(q, &enter);
+	if (ret < 0)
+		return n ? (int)n : ret;
+	return (int)n + ret;
+}
+
+EXPORT int ioevq_wait(const struct ioevq *q, struct ioevq_event *events, unsigned int min,
+		      unsigned int max, int64_t timeout_ns)
+{
+	return ioevq_wait_mask(q, events, min, max, timeout_ns, NULL);
+}
+
+EXPORT int ioevq_wait_sigmask(const struct ioevq *q, struct ioevq_event *events, unsigned int min,
+			      unsigned int max, int64_t timeout_ns, const sigset_t *mask)
+{
+	return ioevq_wait_mask(q, events, min, max, timeout_ns, mask);
+}
+
+EXPORT int ioevq_take_slow(const struct ioevq *q, struct ioevq_event *event)
+{
+	struct ioevq_enter enter = { .events = (uintptr_t)event, .max = 1 };
+
+	return ioevq_enter(q, &enter);
+}
+
+static int ioevq_submit_one(const struct ioevq *q, const struct ioevq_req *req)
+{
+	int ret = ioevq_submit(q, req, 1);
+
+	return ret < 0 ? ret : 0;
+}
+
+EXPORT int ioevq_post(const struct ioevq *q, uint64_t user_data, int64_t res, uint64_t data)
+{
+	struct ioevq_req req;
+
+	ioevq_prep_post(&req, -1, res, data, user_data);
+	return ioevq_submit_one(q, &req);
+}
+
+static int ioevq_cancel_matching(const struct ioevq *q, uint32_t flags, uint64_t match, int fd,
+				 uint64_t done)
+{
+	struct ioevq_req req;
+
+	ioevq_prep_cancel(&req, flags, match, fd, done);
+	return ioevq_submit_one(q, &req);
+}
+
+EXPORT int ioevq_cancel(const struct ioevq *q, uint64_t user_data, uint64_t done)
+{
+	return ioevq_cancel_matching(q, IOEVQ_CANCEL_USER_DATA, user_data, -1, done);
+}
+
+EXPORT int ioevq_cancel_fd(const struct ioevq *q, int fd, uint64_t done)
+{
+	return ioevq_cancel_matching(q, IOEVQ_CANCEL_FD, 0, fd, done);
+}
+
+EXPORT int ioevq_cancel_all(const struct ioevq *q, uint64_t done)
+{
+	return ioevq_cancel_matching(q, 0, 0, -1, done);
+}
