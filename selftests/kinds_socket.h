@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Sockets that can be watched; see kinds.h. */
+#ifndef IOEVQ_KINDS_SOCKET_H
+#define IOEVQ_KINDS_SOCKET_H
+
+#include <arpa/inet.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+
+#include "kinds_file.h"
+
+static inline int kind_peer_refused(struct thing *t)
+{
+	return send(t->peer, "x", 1, 0) < 0 && errno == ECONNREFUSED ? 0 : -1;
+}
+
+static inline int make_unix(struct thing *t, int type)
+{
+	int s[2];
+
+	if (socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, s))
+		return -1;
+	t->fd = s[0];
+	t->peer = s[1];
+	return 0;
+}
+
+static inline int make_unix_stream(struct thing *t)
+{
+	return make_unix(t, SOCK_STREAM);
+}
+
+static inline int make_unix_dgram(struct thing *t)
+{
+	return make_unix(t, SOCK_DGRAM);
+}
+
+static inline int make_unix_seqpacket(struct thing *t)
+{
+	return make_unix(t, SOCK_SEQPACKET);
+}
+
+/* A socket bound to a port of the loopback address; 0: any. */
+static inline int kind_bind(int type, unsigned int *port)
+{
+	struct sockaddr_in a = {
+		.sin_family = AF_INET,
+		.sin_port = htons(*port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
+	socklen_t len = sizeof(a);
+
+	if (type == SOCK_STREAM)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) ||
+	    getsockname(fd, (struct sockaddr *)&a, &len) ||
+	    (type == SOCK_STREAM && listen(fd, 64))) {
+		close(fd);
+		return -1;
+	}
+	*port = ntohs(a.sin_port);
+	return fd;
+}
+
+static inline int kind_connect(int type, unsigned int port)
+{
+	struct sockaddr_in a = {
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static inline int make_tcp_listen(struct thing *t)
+{
+	t->fd = kind_bind(SOCK_STREAM, &t->port);
+	return t->fd < 0;
+}
+
+static inline int rouse_tcp_listen(struct thing *t)
+{
+	int fd = kind_connect(SOCK_STREAM, t->port);
+
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return kind_poll(t->fd, POLLIN) ? 0 : -1;
+}
+
+static inline int drain_tcp_listen(struct thing *t)
+{
+	int fd;
+
+	while ((fd = accept(t->fd, NULL, NULL)) >= 0)
+		close(fd);
+	return errno == EAGAIN ? 0 : -1;
+}
+
+/* The address is free again at once. */
+static inline int gone_port(struct thing *t, int type)
+{
+	int fd = kind_bind(type, &t->port);
+
+	if (fd < 0)
+		return -1;
+	return close(fd);
+}
+
+static inline int gone_tcp_listen(struct thing *t)
+{
+	return gone_port(t, SOCK_STREAM);
+}
+
+static inline int make_tcp(struct thing *t)
+{
+	int l = kind_bind(SOCK_STREAM, &t->port);
+
+	t->peer = kind_connect(SOCK_STREAM, t->port);
+	kind_poll(l, POLLIN);
+	t->fd = accept4(l, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	close(l);
+	return t->peer < 0 || t->fd < 0;
+}
+
+static inline int make_udp(struct thing *t)
+{
+	t->fd = kind_bind(SOCK_DGRAM, &t->port);
+	t->peer = kind_connect(SOCK_DGRAM, t->port);
+	return t->fd < 0 || t->peer < 0;
+}
+
+static inline int rouse_udp(struct thing *t)
+{
+	if (kind_write_peer(t))
+		return -1;
+	return kind_poll(t->fd, POLLIN) ? 0 : -1;
+}
+
+static inline int gone_udp(struct thing *t)
+{
+	return gone_port(t, SOCK_DGRAM);
+}
+
+static inline int make_netlink(struct thing *t)
+{
+	struct sockaddr_nl a = { .nl_family = AF_NETLINK };
+	socklen_t len = sizeof(a);
+
+	t->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_USERSOCK);
+	t->peer = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_USERSOCK);
+	if (bind(t->fd, (struct sockaddr *)&a, sizeof(a)) ||
+	    getsockname(t->fd, (struct sockaddr *)&a, &len))
+		return -1;
+	return connect(t->peer, (struct sockaddr *)&a, sizeof(a));
+}
+
+/* Pass fd over a socket, into nobody's hands yet. */
+static inline int send_fd(int over, int fd)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} u = {};
+	struct iovec iov = { .iov_base = (char *)"x", .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = u.buf,
+		.msg_controllen = sizeof(u.buf),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+	return sendmsg(over, &msg, 0) == 1 ? 0 : -1;
+}
+
+#endif

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Law 6: an event wakes one waiter, the last one that went to sleep. */
+#include "sleeper.h"
+
+#define MS		1000000LL
+#define SLEEPERS	4
+
+FIXTURE(wait)
+{
+	struct ioevq q;
+	struct sleeper s[SLEEPERS];
+};
+
+FIXTURE_SETUP(wait)
+{
+	ASSERT_EQ(0, ioevq_open(&self->q, 8, 0));
+}
+
+FIXTURE_TEARDOWN(wait)
+{
+	ioevq_close(&self->q);
+}
+
+static int post_n(const struct ioevq *q, unsigned int n, __u64 first)
+{
+	struct ioevq_req reqs[64];
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		ioevq_prep_post(&reqs[i], -1, 0, 0, first + i);
+	return ioevq_submit(q, reqs, n) == (int)n ? 0 : -1;
+}
+
+/* The last to sleep is the first to wake, by one event each. */
+TEST_F(wait, law_06_wake_one)
+{
+	int i, j;
+
+	for (i = 0; i < SLEEPERS; i++)
+		ASSERT_TRUE(put_to_sleep(&self->s[i], &self->q, 1, 1, BOUND_NS));
+	for (i = SLEEPERS - 1; i >= 0; i--) {
+		ASSERT_EQ(0, ioevq_post(&self->q, i, 0, 0));
+		EXPECT_EQ(SLEEPERS - i, wakeups(&self->q));
+		EXPECT_EQ(1, woken(&self->s[i]));
+		EXPECT_EQ(i, self->s[i].evs[0].user_data);
+		for (j = 0; j < i; j++)
+			EXPECT_TRUE(sleeps(&self->s[j]));
+	}
+	EXPECT_EQ(SLEEPERS, wakeups(&self->q));
+	EXPECT_EQ(0, query(&self->q).available);
+}
+
+/* Several at once wake as many, the others sleep on. */
+TEST_F(wait, law_06_wake_one_for_each)
+{
+	int i;
+
+	for (i = 0; i < SLEEPERS; i++)
+		ASSERT_TRUE(put_to_sleep(&self->s[i], &self->q, 1, 1, BOUND_NS));
+	ASSERT_EQ(0, post_n(&self->q, SLEEPERS - 1, 0));
+	EXPECT_EQ(SLEEPERS - 1, wakeups(&self->q));
+	for (i = 1; i < SLEEPERS; i++)
+		EXPECT_EQ(1, woken(&self->s[i]));
+	EXPECT_TRUE(sleeps(&self->s[0]));
+	ASSERT_EQ(0, post_n(&self->q, 1, 0));
+	EXPECT_EQ(1, woken(&self->s[0]));
+	EXPECT_EQ(SLEEPERS, wakeups(&self->q));
+}
+
+/* A watch of a file wakes one, too, though its file wakes all that wait for it. */
+TEST_F(wait, law_06_wake_one_by_a_watch)
+{
+	int i, fd = eventfd(0, 0);
+
+	ASSERT_EQ(1, park(&self->q, fd, 1, 7));
+	for (i = 0; i < SLEEPERS; i++)
+		ASSERT_TRUE(put_to_sleep(&self->s[i], &self->q, 1, 1, BOUND_NS));
+	ASSERT_EQ(0, eventfd_write(fd, 1));
+	EXPECT_EQ(1, woken(&self->s[SLEEPERS - 1]));
+	EXPECT_EQ(7, self->s[SLEEPERS - 1].evs[0].user_data);
+	EXPECT_EQ(1, wakeups(&self->q));
+	ASSERT_EQ(0, post_n(&self->q, SLEEPERS - 1, 0));
+	for (i = 0; i < SLEEPERS - 1; i++)
+		EXPECT_EQ(1, woken(&self->s[i]));
+	close(fd);
+}
+
+TEST_F(wait, law_06_nobody_is_woken_for_nothing)
+{
+	struct ioevq_event evs[8];
+	struct ioevq_req req;
+	struct ioevq_enter e = {
+		.reqs = (uintptr_t)&req, .nr_reqs = 1, .events = (uintptr_t)evs, .min = 1, .max = 8,
+		.timeout_ns = -1,
+	};
+
+	ASSERT_EQ(0, post_n(&self->q, 3, 0));
+	EXPECT_EQ(3, enter_wait(&self->q, evs, 3, 8, -1));
+	/* Submitting and waiting in one call does not put to sleep either. */
+	ioevq_prep_nop(&req, 9);
+	EXPECT_EQ(1, ioevq_enter(&self->q, &e));
+	EXPECT_EQ(9, evs[0].user_data);
+	EXPECT_EQ(0, wakeups(&self->q));
+}
+
+TEST_F(wait, law_06_woken_once_when_min_are_there)
+{
+	unsigned int i;
+
+	ASSERT_TRUE(put_to_sleep(&self->s[0], &self->q, 5, 8, BOUND_NS));
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, ioevq_post(&self->q, i, 0, 0));
+		EXPECT_EQ(0, wakeups(&self->q));
+		EXPECT_TRUE(sleeps(&self->s[0]));
+	}
+	ASSERT_EQ(0, ioevq_post(&self->q, i, 0, 0));
+	EXPECT_EQ(5, woken(&self->s[0]));
+	EXPECT_EQ(1, wakeups(&self->q));
+	for (i = 0; i < 5; i++)
+		EXPECT_EQ(i, self->s[0].evs[i].user_data);
+}
+
+/* More than fit into the ring. */
+TEST_F(wait, law_06_woken_for_what_is_in_the_backlog)
+{
+	struct ioevq_event evs[20];
+	struct ioevq_enter e = {
+		.events = (uintptr_t)evs, .min = 20, .max = 20, .timeout_ns = BOUND_NS,
+	};
+	int i;
+
+	ASSERT_TRUE(put_to_sleep(&self->s[0], &self->q, 20, 0, BOUND_NS));
+	ASSERT_EQ(0, post_n(&self->q, 19, 0));
+	EXPECT_TRUE(sleeps(&self->s[0]));
+	ASSERT_EQ(0, post_n(&self->q, 1, 19));
+	EXPECT_EQ(20, woken(&self->s[0]));
+	EXPECT_EQ(1, wakeups(&self->q));
+	EXPECT_EQ(20, ioevq_enter(&self->q, &e));
+	for (i = 0; i < 20; i++)
+		EXPECT_EQ(i, evs[i].user_data);
+}
+
+/* Who asks for more than there is does not keep others from it. */
+TEST_F(wait, law_06_whoever_can_take_it_is_woken)
+{
+	ASSERT_TRUE(put_to_sleep(&self->s[0], &self->q, 1, 1, BOUND_NS));
+	ASSERT_TRUE(put_to_sleep(&self->s[1], &self->q, 2, 2, BOUND_NS));
+	ASSERT_TRUE(put_to_sleep(&self->s[2], &self->q, 3, 3, BOUND_NS));
+	ASSERT_EQ(0, ioevq_post(&self->q, 1, 0, 0));
+	EXPECT_EQ(1, woken(&self->s[0]));
+	EXPECT_EQ(1, wakeups(&self->q));
+	ASSERT_EQ(0, ioevq_post(&self->q, 2, 0, 0));
+	EXPECT_EQ(1, wakeups(&self->q));
+	ASSERT_EQ(0, ioevq_post(&self->q, 3, 0, 0));
+	EXPECT_EQ(2, woken(&self->s[1]));
+	EXPECT_TRUE(sleeps(&self->s[2]));
+	ASSERT_EQ(0, post_n(&self->q, 3, 4));
+	EXPECT_EQ(3, woken(&self->s[2]));
+	EXPECT_EQ(3, wakeups(&self->q));
+}
+
+/* With max 0 the events stay in the ring. */
+TEST_F(wait, law_06_only_wait)
+{
+	struct ioevq_event ev;
+	int i;
+
+	ASSERT_TRUE(put_to_sleep(&self->s[0], &self->q, 2, 0, BOUND_NS));
+	ASSERT_EQ(0, ioevq_post(&self->q, 0, 0, 0));
+	EXPECT_TRUE(sleeps(&self->s[0]));
+	EXPECT_EQ(0, wakeups(&self->q));
+	ASSERT_EQ(0, ioevq_post(&self->q, 1, 0, 0));
+	EXPECT_EQ(2, woken(&self->s[0]));
+	EXPECT_EQ(1, wakeups(&self->q));
+	EXPECT_EQ(2, query(&self->q).available);
+	EXPECT_EQ(2, enter_wait(&self->q, NULL, 1, 0, -1));
+	EXPECT_EQ(2, enter_wait(&self->q, NULL, 2, 0, 0));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(1, ioevq_take(&self->q, &ev));
+		EXPECT_EQ(i, ev.user_data);
+	}
+	EXPECT_EQ(0, ioevq_take(&self->q, &ev));
+	EXPECT_EQ(0, enter_wait(&self->q, NULL, 1, 0, 0));
+}
+
+/* Who waits keeps nobody from submitting, restricting, asking or polling. */
+TEST_F(wait, law_06_waiting_holds_no_lock)
+{
+	struct pollfd pfd = { .fd = self->q.fd, .events = POLLIN };
+	int fd = eventfd(0, 0);
+
+	ASSERT_TRUE(put_to_sleep(&self->s[0], &self->q, 1, 1, BOUND_NS));
+	ASSERT_EQ(1, park(&self->q, fd, 1, 3));
+	ASSERT_EQ(0, ioevq_restrict(&self->q, 1ULL << IOEVQ_OP_POLL));
+	EXPECT_EQ(1, query(&self->q).requests);
+	EXPECT_EQ(0, poll(&pfd, 1, 0));
+	EXPECT_TRUE(sleeps(&self->s[0]));
+	ASSERT_EQ(0, eventfd_write(fd, 1));
+	EXPECT_EQ(1, woken(&self->s[0]));
+	close(fd);
+}
+
+TEST_F(wait, law_06_timeout)
+{
+	static const __s64 timeouts[] = { 1, 1000, 100000, 5 * MS, 50 * MS };
+	struct ioevq_event evs[8];
+	unsigned int i;
+	__s64 start;
+
+	for (i = 0; i < ARRAY_SIZE(timeouts); i++) {
+		start = now_ns();
+		EXPECT_EQ(0, enter_wait(&self->q, evs, 1, 8, timeouts[i]));
+		EXPECT_LE(timeouts[i], now_ns() - start);
+		start = now_ns();
+		EXPECT_EQ(0, enter_wait(&self->q, NULL, 1, 0, timeouts[i]));
+		EXPECT_LE(timeouts[i], now_ns() - start);
+	}
+
+	/* What is there, but less than was asked for. */
+	ASSERT_EQ(0, post_n(&self->q, 2, 5));
+	start = now_ns();
+	EXPECT_EQ(2, enter_wait(&self->q, NULL, 3, 0, 5 * MS));
+	EXPECT_EQ(2, enter_wait(&self->q, evs, 3, 8, 5 * MS));
+	EXPECT_LE(10 * MS, now_ns() - start);
+	EXPECT_EQ(5, evs[0].user_data);
+	EXPECT_EQ(6, evs[1].user_data);
+	ASSERT_EQ(0, post_n(&self->q, 2, 5));
+	EXPECT_EQ(2, enter_wait(&self->q, evs, 3, 8, 0));
+	EXPECT_EQ(0, enter_wait(&self->q, evs, 3, 8, 0));
+	EXPECT_EQ(0, wakeups(&self->q));
+	EXPECT_EQ(0, query(&self->q).available);
+}
+
+/* The largest one is not over before it began. */
+TEST_F(wait, law_06_longest_timeouts)
+{
+	static const __s64 timeouts[] = { -1, INT64_MAX, INT64_MAX - 1, INT64_MAX / 2 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(timeouts); i++) {
+		ASSERT_TRUE(put_to_sleep(&self->s[0], &self->q, 1, 1, timeouts[i]));
+		ASSERT_EQ(0, ioevq_post(&self->q, i, 0, 0));
+		EXPECT_EQ(1, woken(&self->s[0]));
+		EXPECT_EQ(i, self->s[0].evs[0].user_data);
+	}
+}
+
+struct greedy {
+	const struct ioevq *q;
+	unsigned int min;
+	unsigned int *total;
+	pthread_t thread;
+	int ret;
+};
+
+/* Take at least min each time, until the message comes that says stop. */
+static void *take_many(void *arg)
+{
+	struct greedy *g = arg;
+	struct ioevq_event evs[4];
+	int i, ret;
+
+	for (;;) {
+		ret = enter_wait(g->q, evs, g->min, 4, g->min > 1 ? 20 * MS : BOUND_NS);
+		for (i = 0; i < ret; i++) {
+			if (evs[i].user_data == MARK)
+				return NULL;
+			__atomic_add_fetch(g->total, 1, __ATOMIC_RELAXED);
+		}
+		if (ret < 0 || (!ret && g->min == 1)) {
+			g->ret = ret ? ret : -ETIME;
+			return NULL;
+		}
+	}
+}
+
+/*
+ * One that takes every event, others that want several and time out: no burst may
+ * leave an event behind while the first one sleeps.
+ */
+TEST_F(wait, law_06_no_wake_up_is_lost)
+{
+	struct greedy g[SLEEPERS];
+	unsigned int i, n, total = 0, sent = 0;
+
+	for (i = 0; i < SLEEPERS; i++) {
+		g[i] = (struct greedy){ .q = &self->q, .min = i + 1, .total = &total };
+		ASSERT_EQ(0, pthread_create(&g[i].thread, NULL, take_many, &g[i]));
+	}
+	for (i = 0; i < 1500; i++) {
+		n = 1 + i * 7 % 5;
+		ASSERT_EQ(0, post_n(&self->q, n, 0));
+		sent += n;
+		if (i % 3 == 0)
+			ASSERT_TRUE(eventually(query(&self->q).available == 0));
+	}
+	ASSERT_TRUE(eventually(__atomic_load_n(&total, __ATOMIC_RELAXED) == sent));
+	for (i = 0; i < SLEEPERS; i++) {
+		/* One by one: a second one in a batch would be passed over. */
+		ASSERT_EQ(0, ioevq_post(&self->q, MARK, 0, 0));
+		ASSERT_TRUE(eventually(query(&self->q).available == 0));
+	}
+	for (i = 0; i < SLEEPERS; i++) {
+		ASSERT_EQ(0, pthread_join(g[i].thread, NULL));
+		EXPECT_EQ(0, g[i].ret);
+	}
+	EXPECT_GE(sent + SLEEPERS, wakeups(&self->q));
+}
+
+TEST_HARNESS_MAIN
