@@ -5,7 +5,9 @@
  * still alive (fs/file_table.c). We listen with a mark that asks for close events
  * only: on the super block for the pseudo file systems that the kernel mounts for
  * itself (sockets, pipes, anonymous inodes), on the inode anywhere else, so that
- * watching a FIFO does not cost every close on its file system.
+ * watching a FIFO does not cost every close on its file system. Only when an inode
+ * loses its last name, and its marks with it, are its open files watched by a mark
+ * of the super block, for as long as it takes.
  *
  * fsnotify is a notification interface, not a contract: a self test at load time
  * proves it on the running kernel, and without it nothing is watched.
@@ -15,6 +17,7 @@
 #include <linux/fs.h>
 #include <linux/hash.h>
 #include <linux/module.h>
+#include <linux/rculist.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
@@ -30,17 +33,17 @@ static struct bucket {
 	struct hlist_head head;
 } buckets[1 << BUCKET_BITS];
 
-/* Of a super block (@sb, @list) or of an inode (@users watches). */
 struct ioevq_mark {
 	struct fsnotify_mark mark;
-	struct super_block *sb;		/* only compared */
-	struct list_head list;		/* marks_mutex */
-	unsigned int users;		/* marks_mutex */
+	struct super_block *sb;		/* what the mark is on, or the inode's */
+	struct list_head node;		/* marks_mutex to add; pseudo_marks, or nothing */
+	unsigned int users;		/* marks_mutex; watches, with one reference for all */
+	atomic_t live;			/* of these, those in a bucket */
 };
 
 /* Guards finding, adding and destroying marks. Nothing sleeps on user space below. */
 static DEFINE_MUTEX(marks_mutex);
-static LIST_HEAD(super_marks);		/* marks_mutex; a handful */
+static LIST_HEAD(pseudo_marks);		/* RCU; a handful, kept until the module goes */
 static struct fsnotify_group *group;
 static bool works;
 
@@ -49,10 +52,17 @@ bool ioevq_fclose_works(void)
 	return works;
 }
 
-static void end_watch(struct ioevq_fwatch *fw)
+static void leave_bucket(struct ioevq_fwatch *fw)
 {
 	hlist_del_init(&fw->node);
 	fw->file = NULL;
+	if (fw->mark)
+		atomic_dec(&fw->mark->live);
+}
+
+static void end_watch(struct ioevq_fwatch *fw)
+{
+	leave_bucket(fw);
 	fw->closed(fw, true);
 }
 
@@ -72,6 +82,9 @@ static int handle_event(struct fsnotify_group *grp, u32 mask, const void *data, 
 	/* Only compared: a path that is not part of a file matches none. */
 	file = container_of(path, struct file, f_path);
 	b = &buckets[hash_ptr(file, BUCKET_BITS)];
+	/* Whoever put a watch there held the file: that was before its last fput(). */
+	if (hlist_empty(&b->head))
+		return 0;
 	spin_lock(&b->lock);
 	hlist_for_each_entry_safe(fw, tmp, &b->head, node) {
 		if (fw->file == file)
@@ -81,34 +94,12 @@ static int handle_event(struct fsnotify_group *grp, u32 mask, const void *data, 
 	return 0;
 }
 
-/*
- * The mark of an inode goes: with its last name (unlink(2)), while files may still
- * be open. It is still on the inode's list, so that every close until now was
- * seen, and none will be from now on (fsnotify_destroy_marks()): whoever relies on
- * this mark must be detached now. FSNOTIFY_MARK_FLAG_ALIVE is cleared already.
- */
-static void freeing_mark(struct fsnotify_mark *mark, struct fsnotify_group *grp)
-{
-	struct ioevq_mark *m = container_of(mark, struct ioevq_mark, mark);
-	struct ioevq_fwatch *fw;
-	struct hlist_node *tmp;
-	unsigned int i;
-
-	if (!READ_ONCE(m->users))
-		return;
-	for (i = 0; i < ARRAY_SIZE(buckets); i++) {
-		spin_lock(&buckets[i].lock);
-		hlist_for_each_entry_safe(fw, tmp, &buckets[i].head, node)
-			if (fw->mark == m)
-				end_watch(fw);
-		spin_unlock(&buckets[i].lock);
-	}
-}
-
 static void free_mark(struct fsnotify_mark *mark)
 {
 	kfree(container_of(mark, struct ioevq_mark, mark));
 }
+
+static void freeing_mark(struct fsnotify_mark *mark, struct fsnotify_group *grp);
 
 static const struct fsnotify_ops group_ops = {
 	.handle_event = handle_event,
@@ -116,97 +107,158 @@ static const struct fsnotify_ops group_ops = {
 	.free_mark = free_mark,
 };
 
-static struct ioevq_mark *mark_new(void)
+/* Find or add our mark on @inode, or if that is NULL on @sb, for one more user. */
+static struct ioevq_mark *mark_get_locked(struct super_block *sb, struct inode *inode)
 {
-	struct ioevq_mark *m = kzalloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
-
-	if (m) {
-		fsnotify_init_mark(&m->mark, group);
-		m->mark.mask = CLOSE_MASK;
-	}
-	return m;
-}
-
-/* A mark of a super block stays until the module goes, or the file system does. */
-static int mark_super(struct super_block *sb)
-{
+	struct fsnotify_mark *found = inode ? compat_find_inode_mark(inode, group)
+					    : compat_find_sb_mark(sb, group);
 	struct ioevq_mark *m;
 	int err;
 
-	list_for_each_entry(m, &super_marks, list)
-		if (m->sb == sb && m->mark.flags & FSNOTIFY_MARK_FLAG_ALIVE)
-			return 0;
-	m = mark_new();
-	if (!m)
-		return -ENOMEM;
-	err = compat_add_sb_mark(&m->mark, sb);
-	if (err) {
-		fsnotify_put_mark(&m->mark);
-		return err;
-	}
-	m->sb = sb;
-	list_add(&m->list, &super_marks);
-	return 0;
-}
-
-static struct ioevq_mark *mark_inode(struct inode *inode)
-{
-	struct fsnotify_mark *found = compat_find_inode_mark(inode, group);
-	struct ioevq_mark *m;
-	int err;
+	lockdep_assert_held(&marks_mutex);
 
 	if (found) {
 		m = container_of(found, struct ioevq_mark, mark);
-		m->users++;	/* with the reference that we were given */
+		m->users++;
+		fsnotify_put_mark(found);
 		return m;
 	}
-	m = mark_new();
+	m = kzalloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
 	if (!m)
 		return ERR_PTR(-ENOMEM);
-	err = fsnotify_add_inode_mark(&m->mark, inode, 0);
+	fsnotify_init_mark(&m->mark, group);
+	m->mark.mask = CLOSE_MASK;
+	m->sb = sb;
+	m->users = 1;
+	err = inode ? fsnotify_add_inode_mark(&m->mark, inode, 0)
+		    : compat_add_sb_mark(&m->mark, sb);
 	if (err) {
 		fsnotify_put_mark(&m->mark);
 		return ERR_PTR(err);
 	}
-	m->users = 1;
 	return m;
 }
 
-static int mark_get(struct ioevq_fwatch *fw, struct file *file)
+static void mark_put_locked(struct ioevq_mark *m)
 {
-	struct super_block *sb = file->f_path.dentry->d_sb;
-	int err;
+	lockdep_assert_held(&marks_mutex);
 
-	if (compat_file_is_silent(file))
-		return -EOPNOTSUPP;
-	fw->mark = NULL;
+	if (--m->users)
+		return;
+	fsnotify_destroy_mark(&m->mark, group);
+	fsnotify_put_mark(&m->mark);
+}
+
+static void mark_put(struct ioevq_mark *m)
+{
+	if (!m)
+		return;
 	mutex_lock(&marks_mutex);
-	if (sb->s_flags & SB_NOUSER) {
-		err = mark_super(sb);
-	} else {
-		fw->mark = mark_inode(d_inode(file->f_path.dentry));
-		err = PTR_ERR_OR_ZERO(fw->mark);
+	mark_put_locked(m);
+	mutex_unlock(&marks_mutex);
+}
+
+/*
+ * The mark of an inode goes: with its last name (unlink(2)), while files may still
+ * be open. It is still on the inode's list, so that every close until now was
+ * seen, and none will be from now on (fsnotify_destroy_marks()): whoever relies on
+ * it is moved to the super block now. FSNOTIFY_MARK_FLAG_ALIVE is cleared already.
+ */
+static void freeing_mark(struct fsnotify_mark *mark, struct fsnotify_group *grp)
+{
+	struct ioevq_mark *m = container_of(mark, struct ioevq_mark, mark), *super;
+	unsigned int i, moved = 0;
+	struct ioevq_fwatch *fw;
+	struct hlist_node *tmp;
+
+	/* Pairs with the one in watch(): we see it in its bucket, or it sees us. */
+	smp_mb();
+	if (!atomic_read(&m->live))
+		return;
+	mutex_lock(&marks_mutex);
+	super = mark_get_locked(m->sb, NULL);
+	for (i = 0; i < ARRAY_SIZE(buckets); i++) {
+		spin_lock(&buckets[i].lock);
+		hlist_for_each_entry_safe(fw, tmp, &buckets[i].head, node) {
+			if (fw->mark != m)
+				continue;
+			if (IS_ERR(super)) {
+				/* No memory: better no watch than one that dangles. */
+				end_watch(fw);
+				continue;
+			}
+			fw->mark = super;
+			super->users++;
+			atomic_inc(&super->live);
+			atomic_dec(&m->live);
+			moved++;
+		}
+		spin_unlock(&buckets[i].lock);
+	}
+	if (!IS_ERR(super))
+		mark_put_locked(super);
+	while (moved--)
+		mark_put_locked(m);
+	mutex_unlock(&marks_mutex);
+}
+
+static bool pseudo_is_marked(struct super_block *sb)
+{
+	struct ioevq_mark *m;
+	bool found = false;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(m, &pseudo_marks, node)
+		found |= m->sb == sb && m->mark.flags & FSNOTIFY_MARK_FLAG_ALIVE;
+	rcu_read_unlock();
+	return found;
+}
+
+/* Such a mark stays until the module goes, or the file system does. */
+static int mark_pseudo(struct super_block *sb)
+{
+	struct ioevq_mark *m;
+	int err = 0;
+
+	if (pseudo_is_marked(sb))
+		return 0;
+	mutex_lock(&marks_mutex);
+	if (!pseudo_is_marked(sb)) {
+		m = mark_get_locked(sb, NULL);
+		err = PTR_ERR_OR_ZERO(m);
+		if (!err)
+			list_add_rcu(&m->node, &pseudo_marks);
 	}
 	mutex_unlock(&marks_mutex);
 	return err;
 }
 
-static void mark_put(struct ioevq_fwatch *fw)
+/* What tells of the close of @file: fw->mark, or NULL if that is there for ever. */
+static int mark_get(struct ioevq_fwatch *fw, struct file *file)
 {
-	struct fsnotify_mark *mark;
+	struct super_block *sb = file->f_path.dentry->d_sb;
+	struct ioevq_mark *m;
 
-	if (!fw->mark)
-		return;
-	mark = &fw->mark->mark;
+	fw->mark = NULL;
+	if (compat_file_is_silent(file))
+		return -EOPNOTSUPP;
+	if (sb->s_flags & SB_NOUSER)
+		return mark_pseudo(sb);
 	mutex_lock(&marks_mutex);
-	if (!--fw->mark->users)
-		fsnotify_destroy_mark(mark, group);
+	m = mark_get_locked(sb, d_inode(file->f_path.dentry));
+	/* At this moment the marks of the inode are going. */
+	if (m == ERR_PTR(-ENOENT))
+		m = mark_get_locked(sb, NULL);
 	mutex_unlock(&marks_mutex);
-	fsnotify_put_mark(mark);
+	if (IS_ERR(m))
+		return PTR_ERR(m);
+	fw->mark = m;
+	return 0;
 }
 
 static int watch(struct ioevq_fwatch *fw, struct file *file)
 {
+	struct ioevq_mark *m;
 	struct bucket *b;
 	int err;
 
@@ -216,25 +268,30 @@ static int watch(struct ioevq_fwatch *fw, struct file *file)
 		err = mark_get(fw, file);
 		if (err)
 			return err;
+		m = fw->mark;
 		spin_lock(&b->lock);
 		fw->file = file;
 		hlist_add_head(&fw->node, &b->head);
-		/* Either freeing_mark() finds us behind this lock, or we it. */
-		if (!fw->mark || fw->mark->mark.flags & FSNOTIFY_MARK_FLAG_ALIVE)
+		if (!m)
 			break;
-		hlist_del_init(&fw->node);
-		fw->file = NULL;
+		atomic_inc(&m->live);
+		/* Pairs with the one in freeing_mark(). */
+		smp_mb__after_atomic();
+		if (READ_ONCE(m->mark.flags) & FSNOTIFY_MARK_FLAG_ALIVE)
+			break;
+		leave_bucket(fw);
 		spin_unlock(&b->lock);
-		mark_put(fw);
+		mark_put(m);
 	}
 	spin_unlock(&b->lock);
 	return 0;
 }
 
 /*
- * Start to watch. The caller holds a reference to @file until it has attached
- * what closed() detaches, so that the close cannot come before. May sleep.
- * Returns 0, -EOPNOTSUPP (this file tells nobody of its close) or -ENOMEM.
+ * Start to watch. The caller has attached to @file what closed() detaches, and holds
+ * a reference: the close comes after. (Only freeing_mark(), if it is out of memory, calls
+ * closed() earlier.) May sleep. Returns 0, or -EOPNOTSUPP (this file tells nobody of
+ * its close) or -ENOMEM, and then closed() was not called.
  */
 int ioevq_fclose_watch(struct ioevq_fwatch *fw, struct file *file)
 {
@@ -245,15 +302,17 @@ int ioevq_fclose_watch(struct ioevq_fwatch *fw, struct file *file)
 void ioevq_fclose_unwatch(struct ioevq_fwatch *fw)
 {
 	struct bucket *b = &buckets[fw->bucket];
+	struct ioevq_mark *m;
 
 	spin_lock(&b->lock);
 	if (fw->file) {
-		hlist_del_init(&fw->node);
-		fw->file = NULL;
+		leave_bucket(fw);
 		fw->closed(fw, false);
 	}
+	m = fw->mark;
+	fw->mark = NULL;
 	spin_unlock(&b->lock);
-	mark_put(fw);
+	mark_put(m);
 }
 
 /* A reference to the file, or NULL if it is being closed. */
@@ -327,7 +386,7 @@ void ioevq_fclose_exit(void)
 {
 	struct ioevq_mark *m, *tmp;
 
-	list_for_each_entry_safe(m, tmp, &super_marks, list) {
+	list_for_each_entry_safe(m, tmp, &pseudo_marks, node) {
 		fsnotify_destroy_mark(&m->mark, group);
 		fsnotify_put_mark(&m->mark);
 	}

@@ -18,7 +18,7 @@ struct ioevq_mark;
 struct ioevq_fwatch {
 	struct file *file;		/* bucket lock */
 	struct hlist_node node;		/* bucket lock */
-	struct ioevq_mark *mark;
+	struct ioevq_mark *mark;	/* bucket lock; may be moved to another */
 	unsigned int bucket;
 	void (*closed)(struct ioevq_fwatch *fw, bool by_close);
 };

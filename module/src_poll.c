@@ -45,7 +45,9 @@ struct poll_watch {
 	struct sighand_struct *sighand;	/* constant, compared only; see poll_recheck() */
 	/* queue->lock: */
 	bool announced;
-	bool early_recheck;		/* came before the request was accepted */
+	/* What came before the request was accepted: */
+	bool early_recheck;
+	bool early_close;
 	__poll_t early;
 	__poll_t announced_mask;
 	ioevq_seq_t seq;		/* of the last announcement */
@@ -151,16 +153,29 @@ static struct poll_entry *entry_nr(struct poll_watch *w, unsigned int i)
 	return i ? w->others[i - 1] : &w->entry;
 }
 
-/* The file is being closed, or we lost interest. Under the lock of the close hook. */
-static void poll_closed(struct ioevq_fwatch *fw, bool by_close)
+static void detach_all(struct poll_watch *w)
 {
-	struct poll_watch *w = container_of(fw, struct poll_watch, close);
 	unsigned int i;
 
 	for (i = 0; i < w->nr_entries; i++)
 		detach_entry(entry_nr(w, i));
-	if (by_close)
-		ioevq_complete(&w->kreq, 0, IOEVQ_EVENT_CLOSED, w->folded);
+}
+
+/* The file is being closed, or we lost interest. Under the lock of the close hook. */
+static void poll_closed(struct ioevq_fwatch *fw, bool by_close)
+{
+	struct poll_watch *w = container_of(fw, struct poll_watch, close);
+	struct ioevq_queue *q = w->kreq.q;
+
+	detach_all(w);
+	if (!by_close)
+		return;
+	spin_lock_irq(&q->lock);
+	if (w->kreq.state == IOEVQ_NEW)
+		w->early_close = true;
+	else
+		ioevq_complete_locked(&w->kreq, 0, IOEVQ_EVENT_CLOSED, w->folded);
+	spin_unlock_irq(&q->lock);
 }
 
 struct poll_arm {
@@ -240,44 +255,64 @@ static bool wakeups_tell(struct file *file, __poll_t mask)
 	return true;
 }
 
-static void poll_release(struct ioevq_kreq *kreq)
+static void free_entries(struct poll_watch *w)
 {
-	struct poll_watch *w = container_of(kreq, struct poll_watch, kreq);
 	unsigned int i;
 
-	ioevq_fclose_unwatch(&w->close);
 	for (i = 0; i < ARRAY_SIZE(w->others); i++)
 		kfree(w->others[i]);
 }
 
-static int poll_arm(struct poll_watch *w, struct file *file)
+static void poll_release(struct ioevq_kreq *kreq)
+{
+	struct poll_watch *w = container_of(kreq, struct poll_watch, kreq);
+
+	ioevq_fclose_unwatch(&w->close);
+	free_entries(w);
+}
+
+/* Accepted: what has come by now counts. */
+static void poll_accept(struct poll_watch *w, __poll_t ready)
 {
 	struct ioevq_queue *q = w->kreq.q;
-	struct poll_arm arm = { .w = w };
-	__poll_t ready;
-	int err;
 
-	err = ioevq_fclose_watch(&w->close, file);
-	if (err)
-		return err;
-	init_poll_funcptr(&arm.pt, poll_queue);
-	arm.pt._key = w->mask;
-	ready = vfs_poll(file, &arm.pt) & w->mask;
-	if (!arm.err && !ready && !w->nr_entries)
-		arm.err = -EPERM;
-	if (arm.err) {
-		poll_release(&w->kreq);
-		return arm.err;
-	}
 	spin_lock_irq(&q->lock);
 	w->kreq.state = IOEVQ_LIVE;
 	if (w->tells)
 		ready |= w->early;
 	if (ready)
 		announce(w, ready);
-	if (w->early_recheck && w->kreq.state == IOEVQ_LIVE)
+	if (w->early_close)
+		ioevq_complete_locked(&w->kreq, 0, IOEVQ_EVENT_CLOSED, w->folded);
+	else if (w->early_recheck && w->kreq.state == IOEVQ_LIVE)
 		ioevq_ask_recheck(&w->kreq);
 	spin_unlock_irq(&q->lock);
+}
+
+/*
+ * First the wait queues, then the close hook: what closed() detaches is all there.
+ * Between the two our caller's reference keeps the file open.
+ */
+static int poll_arm(struct poll_watch *w, struct file *file)
+{
+	struct poll_arm arm = { .w = w };
+	__poll_t ready;
+	int err;
+
+	init_poll_funcptr(&arm.pt, poll_queue);
+	arm.pt._key = w->mask;
+	ready = vfs_poll(file, &arm.pt) & w->mask;
+	err = arm.err;
+	if (!err && !ready && !w->nr_entries)
+		err = -EPERM;
+	if (!err)
+		err = ioevq_fclose_watch(&w->close, file);
+	if (err) {
+		detach_all(w);
+		free_entries(w);
+		return err;
+	}
+	poll_accept(w, ready);
 	return 0;
 }
 

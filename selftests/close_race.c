@@ -169,6 +169,76 @@ TEST_F_TIMEOUT(race, law_08_close_against_wake_ups, 600)
 	EXPECT_EQ(0, requests(&self->q));
 }
 
+FIXTURE(unlinked)
+{
+	struct ioevq q;
+};
+
+FIXTURE_SETUP(unlinked)
+{
+	ASSERT_EQ(0, ioevq_open(&self->q, 64, 0));
+}
+
+FIXTURE_TEARDOWN(unlinked)
+{
+	ioevq_close(&self->q);
+}
+
+struct unlinker {
+	char path[64];
+	int round;		/* -1: end */
+	int done;
+};
+
+static void *unlinker(void *arg)
+{
+	struct unlinker *u = arg;
+	int round, last = 0;
+
+	while ((round = __atomic_load_n(&u->round, __ATOMIC_ACQUIRE)) >= 0) {
+		if (round == last) {
+			sched_yield();
+			continue;
+		}
+		unlink(u->path);
+		last = round;
+		__atomic_store_n(&u->done, round, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+/* Its last name goes while it is being watched for the first time. */
+TEST_F_TIMEOUT(unlinked, law_08_close_against_unlink, 600)
+{
+	struct unlinker u = {};
+	struct ioevq_event ev;
+	pthread_t thread;
+	int i, fd;
+
+	snprintf(u.path, sizeof(u.path), "/tmp/ioevq-unlink-%d", getpid());
+	ASSERT_EQ(0, pthread_create(&thread, NULL, unlinker, &u));
+	for (i = 1; i <= 1000; i++) {
+		ASSERT_EQ(0, mkfifo(u.path, 0600));
+		fd = open(u.path, O_RDWR | O_NONBLOCK);
+		ASSERT_LE(0, fd);
+		__atomic_store_n(&u.round, i, __ATOMIC_RELEASE);
+		ASSERT_EQ(0, watch(&self->q, fd, POLLIN, IOEVQ_POLL_EDGE, i));
+		ASSERT_TRUE(eventually(__atomic_load_n(&u.done, __ATOMIC_ACQUIRE) == i));
+		ASSERT_EQ(1, write(fd, "x", 1));
+		ASSERT_EQ(1, next_event(&self->q, &ev));
+		ASSERT_EQ(i, ev.user_data);
+		ASSERT_EQ(IOEVQ_EVENT_MORE, ev.flags);
+		close(fd);
+		ASSERT_EQ(1, next_event(&self->q, &ev));
+		ASSERT_EQ(i, ev.user_data);
+		ASSERT_EQ(IOEVQ_EVENT_CLOSED, ev.flags);
+		ASSERT_TRUE(quiet(&self->q));
+	}
+	__atomic_store_n(&u.round, -1, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, requests(&self->q));
+}
+
 /* The kernel looks for circles of sockets when one is closed. */
 static int collect(void)
 {

@@ -25,29 +25,35 @@ static inline bool compat_file_is_silent(struct file *file)
 #endif
 }
 
+/* The mark of our group on a super block or an inode, with a reference, or NULL. */
+static inline struct fsnotify_mark *compat_find_sb_mark(struct super_block *sb,
+							struct fsnotify_group *group)
+{
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
-static inline int compat_add_sb_mark(struct fsnotify_mark *mark, struct super_block *sb)
-{
-	return fsnotify_add_mark(mark, &sb->s_fsnotify_marks, FSNOTIFY_OBJ_TYPE_SB, 0, NULL);
-}
-
-static inline struct fsnotify_mark *compat_find_inode_mark(struct inode *inode,
-							   struct fsnotify_group *group)
-{
-	return fsnotify_find_mark(&inode->i_fsnotify_marks, group);
-}
+	return fsnotify_find_mark(&sb->s_fsnotify_marks, group);
 #else
-static inline int compat_add_sb_mark(struct fsnotify_mark *mark, struct super_block *sb)
-{
-	return fsnotify_add_mark(mark, sb, FSNOTIFY_OBJ_TYPE_SB, 0);
+	return fsnotify_find_mark(sb, FSNOTIFY_OBJ_TYPE_SB, group);
+#endif
 }
 
 static inline struct fsnotify_mark *compat_find_inode_mark(struct inode *inode,
 							   struct fsnotify_group *group)
 {
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	return fsnotify_find_mark(&inode->i_fsnotify_marks, group);
+#else
 	return fsnotify_find_inode_mark(inode, group);
-}
 #endif
+}
+
+static inline int compat_add_sb_mark(struct fsnotify_mark *mark, struct super_block *sb)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	return fsnotify_add_mark(mark, &sb->s_fsnotify_marks, FSNOTIFY_OBJ_TYPE_SB, 0, NULL);
+#else
+	return fsnotify_add_mark(mark, sb, FSNOTIFY_OBJ_TYPE_SB, 0);
+#endif
+}
 
 /* The flags are applied by hand as far as they need the file: see src_aio.c. */
 static inline int compat_kiocb_set_rw_flags(struct kiocb *kiocb, rwf_t flags, int rw)

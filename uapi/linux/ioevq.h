@@ -45,15 +45,16 @@
  *	this queue or a descriptor of another; off is the event's result, addr
  *	its data, user_data its user data. The message itself is the only event:
  *	none comes back to the sender. Errors: EBADF (not open for writing),
- *	EINVAL (fd is not a queue), EAGAIN (the receiver's ring is full and its
- *	limit of requests is reached), EPIPE (the receiver is being closed).
+ *	EINVAL (fd is not a queue), EAGAIN or EDQUOT (the receiver's ring is full
+ *	and the limit of requests of its queue or user is reached), ENOMEM.
  * @IOEVQ_OP_POLL: watch a file's readiness. op_arg is a mask of POLLIN,
  *	POLLOUT ... (poll(2)); POLLERR and POLLHUP are always watched. op_flags is
  *	one of &enum ioevq_poll_flags. The event's result is the ready mask (a
  *	hint, as in any edge-triggered interface), its data the number of wake-ups
  *	since the event before that needed none of their own. The watch holds no
- *	reference to the file: the last close() ends it (%IOEVQ_EVENT_CLOSED), and
- *	for a FIFO or device unlink(2) of its last name. Errors: EBADF; EPERM (the
+ *	reference to the file: the last close() ends it (%IOEVQ_EVENT_CLOSED).
+ *	(So may unlink(2) of the last name of a FIFO or device, if memory is short.)
+ *	Errors: EBADF; EPERM (the
  *	file cannot be polled); EINVAL (mask); EOPNOTSUPP (this file cannot be
  *	watched safely: a queue, a pty master on Linux 6.1, or any file where
  *	%IOEVQ_FEAT_CLOSE_HOOK is missing).
