@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Lanes. Work that would block its submitter waits in a list of its queue, which
- * at most workers_per_queue kernel workers drain, however long it is: never a
- * thread for each I/O. A hung device stops the lanes of its own queue only.
+ * at most max_workers kernel workers drain, however long it is: never a thread for
+ * each I/O. A hung device stops the lanes of queues that use it, and with those at
+ * most the workers of their user.
  */
 #include "lane.h"
-
-struct workqueue_struct *ioevq_workqueue;
 
 static void lane_run(struct work_struct *work)
 {
@@ -27,7 +26,7 @@ static void lane_run(struct work_struct *work)
 	ioevq_queue_put_inflight(q);
 }
 
-/* Any context. */
+/* Any context; ioevq_user_need_workers() was called before. */
 void ioevq_lane_add(struct ioevq_queue *q, struct ioevq_lane_item *item)
 {
 	unsigned int i, nr = clamp(ioevq_max_workers, 1U, (unsigned int)IOEVQ_MAX_LANES);
@@ -43,7 +42,7 @@ void ioevq_lane_add(struct ioevq_queue *q, struct ioevq_lane_item *item)
 		lane->busy = true;
 		/* A running lane uses the queue: it must outlive the lane. */
 		q->inflight++;
-		queue_work(ioevq_workqueue, &lane->work);
+		queue_work(q->user->workers, &lane->work);
 		break;
 	}
 	spin_unlock_irqrestore(&q->lock, flags);
@@ -70,15 +69,4 @@ void ioevq_lanes_init(struct ioevq_queue *q)
 		q->lanes[i].q = q;
 		INIT_WORK(&q->lanes[i].work, lane_run);
 	}
-}
-
-int ioevq_lanes_create(void)
-{
-	ioevq_workqueue = alloc_workqueue("ioevq", WQ_UNBOUND, 0);
-	return ioevq_workqueue ? 0 : -ENOMEM;
-}
-
-void ioevq_lanes_destroy(void)
-{
-	destroy_workqueue(ioevq_workqueue);
 }

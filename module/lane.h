@@ -10,10 +10,6 @@ struct ioevq_lane_item {
 	void (*run)(struct ioevq_lane_item *item);
 };
 
-extern struct workqueue_struct *ioevq_workqueue;
-
-int ioevq_lanes_create(void);
-void ioevq_lanes_destroy(void);
 void ioevq_lanes_init(struct ioevq_queue *q);
 void ioevq_lane_add(struct ioevq_queue *q, struct ioevq_lane_item *item);
 bool ioevq_lane_remove(struct ioevq_queue *q, struct ioevq_lane_item *item);

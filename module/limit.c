@@ -1,21 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Limits on requests, per queue and per user. A queue counts for the user who
+ * Limits: requests per queue and per user, workers per user. A queue counts for the user who
  * opened it, whoever uses it later. The kernel's own counters (ucounts) are not
  * exported, hence a small table.
  */
 #include <linux/cred.h>
-#include <linux/refcount.h>
 #include <linux/slab.h>
 
 #include "queue.h"
-
-struct ioevq_user {
-	struct hlist_node node;
-	kuid_t uid;
-	refcount_t queues;
-	atomic_t requests;
-};
 
 static DEFINE_MUTEX(users_mutex);
 static DEFINE_HASHTABLE(users, 6);
@@ -50,7 +42,27 @@ void ioevq_user_put(struct ioevq_user *user)
 		return;
 	hash_del(&user->node);
 	mutex_unlock(&users_mutex);
+	if (user->workers)
+		destroy_workqueue(user->workers);
 	kfree(user);
+}
+
+/*
+ * Users have workers of their own: a hung file system takes none from others.
+ * Returns 0 or -ENOMEM.
+ */
+int ioevq_user_need_workers(struct ioevq_user *user)
+{
+	unsigned int max = clamp(ioevq_max_user_workers, 1U, 512U);
+
+	if (READ_ONCE(user->workers))
+		return 0;
+	mutex_lock(&users_mutex);
+	if (!user->workers)
+		WRITE_ONCE(user->workers, alloc_workqueue("ioevq-%u", WQ_UNBOUND, max,
+							  __kuid_val(user->uid)));
+	mutex_unlock(&users_mutex);
+	return user->workers ? 0 : -ENOMEM;
 }
 
 /* Count one more request: 0, -EAGAIN (queue) or -EDQUOT (user). */

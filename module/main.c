@@ -5,7 +5,6 @@
 #include <linux/rcupdate.h>
 
 #include "fclose.h"
-#include "lane.h"
 #include "req.h"
 
 unsigned int ioevq_default_entries = 1024;
@@ -30,6 +29,11 @@ module_param_named(max_workers, ioevq_max_workers, uint, 0444);
 MODULE_PARM_DESC(max_workers,
 		 "kernel workers of a queue for file I/O that blocks, in threads (1 to 16)");
 
+unsigned int ioevq_max_user_workers = 64;
+module_param_named(max_user_workers, ioevq_max_user_workers, uint, 0444);
+MODULE_PARM_DESC(max_user_workers,
+		 "kernel workers of all queues of a user, in threads (1 to 512)");
+
 static ushort mode = 0660;
 module_param(mode, ushort, 0444);
 MODULE_PARM_DESC(mode, "access mode of /dev/ioevq, as in chmod(1), in octal with a leading 0");
@@ -48,12 +52,12 @@ static int __init ioevq_init(void)
 	int err;
 
 	ioevq_max_entries = clamp(ioevq_max_entries, 1U, ENTRIES_LIMIT);
-	err = ioevq_lanes_create();
+	err = ioevq_queues_init();
 	if (err)
 		return err;
 	err = ioevq_fclose_init();
 	if (err)
-		goto err_lanes;
+		goto err_queues;
 	device.mode = mode & 0666;
 	err = misc_register(&device);
 	if (err)
@@ -62,8 +66,8 @@ static int __init ioevq_init(void)
 
 err_fclose:
 	ioevq_fclose_exit();
-err_lanes:
-	ioevq_lanes_destroy();
+err_queues:
+	ioevq_queues_exit();
 	return err;
 }
 
@@ -71,8 +75,13 @@ err_lanes:
 static void __exit ioevq_exit(void)
 {
 	misc_deregister(&device);
-	ioevq_lanes_destroy();
+	ioevq_queues_exit();
 	ioevq_fclose_exit();
+	/*
+	 * Who completed the last I/O dropped its reference from inside of our text and
+	 * may have been preempted there, in a thread that is not ours.
+	 */
+	synchronize_rcu_tasks();
 }
 
 module_init(ioevq_init);

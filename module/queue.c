@@ -17,16 +17,17 @@ struct ioevq_queue *ioevq_queue_from_file(struct file *file)
 	return file->f_op == &ioevq_fops ? file->private_data : NULL;
 }
 
+static struct workqueue_struct *queue_workqueue;	/* for free_work alone */
+
 /*
- * Free a queue that nobody can reach: no file, no mapping, no I/O, no lane. Its
- * requests are all complete; what waits in the backlog is moved through the ring,
- * which nobody reads any more, to where the sweep finds it.
+ * Free all requests of a closed queue that are complete. Events in the backlog are
+ * moved through the ring, which nobody reads any more, to where the sweep finds them.
  */
-static void queue_free(struct ioevq_queue *q)
+static void queue_drain(struct ioevq_queue *q)
 {
-	irq_work_sync(&q->poll_kick);
-	mutex_lock(&q->mutex);
-	while (q->ring.backlog) {
+	lockdep_assert_held(&q->mutex);
+
+	while (READ_ONCE(q->ring.backlog)) {
 		spin_lock_irq(&q->lock);
 		q->ring.page->head = q->ring.tail;
 		ioevq_ring_flush(&q->ring, 64);
@@ -34,6 +35,14 @@ static void queue_free(struct ioevq_queue *q)
 		cond_resched();
 	}
 	ioevq_sweep(q);
+}
+
+/* Free a queue that nobody can reach: no file, no mapping, no I/O, no lane. */
+static void queue_free(struct ioevq_queue *q)
+{
+	irq_work_sync(&q->poll_kick);
+	mutex_lock(&q->mutex);
+	queue_drain(q);
 	mutex_unlock(&q->mutex);
 	WARN_ON_ONCE(atomic_read(&q->requests));
 	ioevq_ring_free(&q->ring);
@@ -44,7 +53,7 @@ static void queue_free(struct ioevq_queue *q)
 }
 
 /*
- * The last I/O of a closed queue was given back. This runs on our own workqueue,
+ * The last I/O of a closed queue was given back. This runs on a workqueue of our own,
  * which module exit drains: dropping the module's reference here is safe.
  */
 static void queue_free_work(struct work_struct *work)
@@ -61,7 +70,7 @@ void ioevq_queue_put_inflight(struct ioevq_queue *q)
 	spin_lock_irqsave(&q->lock, flags);
 	/* The open file holds one, too: only a closed queue gets here. */
 	if (!--q->inflight)
-		queue_work(ioevq_workqueue, &q->free_work);
+		queue_work(queue_workqueue, &q->free_work);
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
@@ -107,7 +116,7 @@ static int queue_release(struct inode *inode, struct file *file)
 			kreq->src->cancel(kreq);
 		cond_resched();
 	}
-	ioevq_sweep(q);
+	queue_drain(q);
 	mutex_unlock(&q->mutex);
 
 	spin_lock_irq(&q->lock);
@@ -190,3 +199,14 @@ const struct file_operations ioevq_fops = {
 	.mmap = queue_mmap,
 	.llseek = noop_llseek,
 };
+
+int ioevq_queues_init(void)
+{
+	queue_workqueue = alloc_workqueue("ioevq", WQ_UNBOUND, 0);
+	return queue_workqueue ? 0 : -ENOMEM;
+}
+
+void ioevq_queues_exit(void)
+{
+	destroy_workqueue(queue_workqueue);
+}

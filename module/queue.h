@@ -22,17 +22,27 @@
 #include <linux/irq_work.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/refcount.h>
 #include <linux/spinlock.h>
+#include <linux/uidgid.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "ring.h"
 
-struct ioevq_user;
 struct poll_table_struct;
 
 #define IOEVQ_INDEX_BITS	8
 #define IOEVQ_MAX_LANES		16
+
+/* A user and what counts for all queues that it opened; see limit.c. */
+struct ioevq_user {
+	struct hlist_node node;
+	kuid_t uid;
+	refcount_t queues;
+	atomic_t requests;
+	struct workqueue_struct *workers;	/* NULL before the first file I/O */
+};
 
 /* A worker of a queue, for what would block its submitter; see lane.c. */
 struct ioevq_lane {
@@ -62,7 +72,7 @@ struct ioevq_queue {
 	bool mapped;			/* constant once ready */
 	u64 ops;			/* setup_mutex to change; operations not refused */
 	atomic_t requests;		/* of the queue's limit */
-	struct ioevq_user *user;	/* whose limit; who opened the queue */
+	struct ioevq_user *user;	/* whose limits; who opened the queue */
 
 	wait_queue_head_t poll_wait;
 	struct irq_work poll_kick;
@@ -85,12 +95,15 @@ extern unsigned int ioevq_max_entries;
 extern unsigned int ioevq_max_requests;
 extern unsigned int ioevq_max_user_requests;
 extern unsigned int ioevq_max_workers;
+extern unsigned int ioevq_max_user_workers;
 
 /* queue.c */
 struct ioevq_queue *ioevq_queue_from_file(struct file *file);
 int ioevq_queue_setup(struct ioevq_queue *q, u32 entries, bool mapped, u64 ops);
 int ioevq_queue_use(struct ioevq_queue *q);
 void ioevq_queue_put_inflight(struct ioevq_queue *q);
+int ioevq_queues_init(void);
+void ioevq_queues_exit(void);
 
 /* ioctl.c */
 long ioevq_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
@@ -98,6 +111,7 @@ long ioevq_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 /* limit.c */
 struct ioevq_user *ioevq_user_get(void);
 void ioevq_user_put(struct ioevq_user *user);
+int ioevq_user_need_workers(struct ioevq_user *user);
 int ioevq_charge(struct ioevq_queue *q);
 void ioevq_uncharge(struct ioevq_queue *q);
 

@@ -15,6 +15,7 @@
 #include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/fsnotify.h>
 #include <linux/ioprio.h>
 #include <linux/kthread.h>
 #include <linux/sched/mm.h>
@@ -179,10 +180,16 @@ static void aio_issue(struct aio *aio, bool may_retry)
 		ret = file->f_op->write_iter(&aio->kiocb, &iter);
 	else
 		ret = file->f_op->read_iter(&aio->kiocb, &iter);
-	if (ret == -EIOCBQUEUED)
+	if (ret == -EIOCBQUEUED) {
 		aio_drop_hand(aio);
-	else
-		aio_attempt_over(aio, ret);
+		return;
+	}
+	/* As read(2) and write(2) do; where it ends in an interrupt nobody can. */
+	if (ret > 0 && aio->rw == WRITE)
+		fsnotify_modify(file);
+	else if (ret > 0)
+		fsnotify_access(file);
+	aio_attempt_over(aio, ret);
 }
 
 static void aio_run(struct ioevq_lane_item *item)
@@ -241,7 +248,7 @@ static int aio_open(struct aio *aio, const struct ioevq_req *req, fmode_t need)
 		return -ESPIPE;
 	if (need && !(file->f_mode & need))
 		return -EBADF;
-	return 0;
+	return ioevq_user_need_workers(aio->kreq.q->user);
 }
 
 static int aio_import(struct aio *aio, const struct ioevq_req *req)
