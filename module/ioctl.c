@@ -31,7 +31,7 @@ static long do_info(struct file *file, union ioevq_args *args)
 		.ops = READ_ONCE(q->ops),
 		.setup_flags = KNOWN_SETUP_FLAGS,
 		.enter_flags = KNOWN_ENTER_FLAGS,
-		.default_entries = min(ioevq_default_entries, ioevq_max_entries),
+		.default_entries = ioevq_default_entries,
 		.max_entries = ioevq_max_entries,
 		.max_requests = READ_ONCE(ioevq_max_requests),
 		.max_user_requests = READ_ONCE(ioevq_max_user_requests),
@@ -146,7 +146,8 @@ static long do_enter(struct file *file, union ioevq_args *args)
 		err = submit(q, enter);
 		if (err)
 			return err;
-	} else if (READ_ONCE(q->done) && mutex_trylock(&q->mutex)) {
+	} else if ((READ_ONCE(q->done) || READ_ONCE(q->done_posts)) &&
+		   mutex_trylock(&q->mutex)) {
 		ioevq_sweep(q);
 		mutex_unlock(&q->mutex);
 	}

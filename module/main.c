@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The module: parameters, device, load and unload. */
+#include <linux/log2.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
@@ -51,7 +52,8 @@ static int __init ioevq_init(void)
 {
 	int err;
 
-	ioevq_max_entries = clamp(ioevq_max_entries, 1U, ENTRIES_LIMIT);
+	ioevq_max_entries = rounddown_pow_of_two(clamp(ioevq_max_entries, 1U, ENTRIES_LIMIT));
+	ioevq_default_entries = clamp(ioevq_default_entries, 1U, ioevq_max_entries);
 	err = ioevq_queues_init();
 	if (err)
 		return err;

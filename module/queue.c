@@ -134,7 +134,7 @@ static int queue_setup_locked(struct ioevq_queue *q, u32 entries, bool mapped, u
 	int err;
 
 	if (!entries)
-		entries = min(ioevq_default_entries, ioevq_max_entries);
+		entries = ioevq_default_entries;
 	if (entries > ioevq_max_entries)
 		return -EINVAL;
 	if (ops & ~q->ops)

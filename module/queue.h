@@ -61,6 +61,7 @@ struct ioevq_queue {
 	bool rechecker;			/* lock; a waiter was woken to look again */
 	bool polled;			/* lock; somebody polls the queue itself */
 	struct ioevq_rec *done;		/* lock; final records, to be swept */
+	struct ioevq_rec *done_posts;	/* lock; the same of messages, or to be used again */
 	unsigned int inflight;		/* lock; I/O not given back, lanes running */
 	unsigned int fences;		/* lock; cancels that wait */
 	struct list_head punted;	/* lock; work that waits for a lane */

@@ -194,19 +194,16 @@ int ioevq_recheck(struct ioevq_queue *q)
 	return 0;
 }
 
-/* Free the requests whose final event has its slot in the ring. */
-void ioevq_sweep(struct ioevq_queue *q)
+static void sweep(struct ioevq_queue *q, struct ioevq_rec **done)
 {
 	struct ioevq_kreq *kreq;
 	struct ioevq_rec *rec;
 
-	lockdep_assert_held(&q->mutex);
-
-	if (!READ_ONCE(q->done))
+	if (!READ_ONCE(*done))
 		return;
 	spin_lock_irq(&q->lock);
-	rec = q->done;
-	q->done = NULL;
+	rec = *done;
+	*done = NULL;
 	spin_unlock_irq(&q->lock);
 	while (rec) {
 		kreq = container_of(rec, struct ioevq_kreq, rec);
@@ -217,4 +214,13 @@ void ioevq_sweep(struct ioevq_queue *q)
 		ioevq_kreq_free(kreq);
 		cond_resched();
 	}
+}
+
+/* Free the requests whose final event has its slot in the ring. */
+void ioevq_sweep(struct ioevq_queue *q)
+{
+	lockdep_assert_held(&q->mutex);
+
+	sweep(q, &q->done);
+	sweep(q, &q->done_posts);
 }

@@ -178,15 +178,18 @@ static void end_claim(struct ioevq_queue *q, struct waiter *w, bool hand_on)
 	w->rechecker = false;
 }
 
-static u64 available(struct ioevq_queue *q)
+/* How many events could be taken now, or -EBADFD. */
+static int available(struct ioevq_queue *q)
 {
+	bool sane;
 	u64 n;
 
 	spin_lock_irq(&q->lock);
 	ioevq_ring_flush(&q->ring, 128);
+	sane = ioevq_ring_head_is_sane(&q->ring);
 	n = ioevq_ring_available(&q->ring);
 	spin_unlock_irq(&q->lock);
-	return n;
+	return sane ? min_t(u64, n, INT_MAX) : -EBADFD;
 }
 
 /*
@@ -209,11 +212,13 @@ int ioevq_wait(struct ioevq_queue *q, struct ioevq_event __user *events, u32 min
 		ret = ioevq_recheck(q);
 		if (ret)
 			break;
+		ret = available(q);
+		if (ret < 0)
+			break;
 		if (!max) {
-			ret = min_t(u64, available(q), INT_MAX);
-			if (ret >= min || !timeout_ns)
+			if ((u32)ret >= min || !timeout_ns)
 				break;
-		} else if (!min || !timeout_ns || available(q) >= min - taken) {
+		} else if (!timeout_ns || (u32)ret >= min - taken) {
 			ret = take_events(q, events + taken, max - taken);
 			if (ret < 0)
 				break;
@@ -226,7 +231,7 @@ int ioevq_wait(struct ioevq_queue *q, struct ioevq_event __user *events, u32 min
 		if (ret == -ETIME || (ret == -EINTR && !fatal_signal_pending(current))) {
 			/* A last look: events come before the timeout and the signal. */
 			int last = max ? take_events(q, events + taken, max - taken)
-				       : min_t(u64, available(q), INT_MAX);
+				       : available(q);
 
 			if (max && last > 0)
 				taken += last;
