@@ -2,6 +2,7 @@
 /* Law 9, cancel is a fence. */
 #include "expect.h"
 #include "offspring.h"
+#include "slow_io.h"
 
 #define FENCE	0xfe4ceULL
 
@@ -300,6 +301,36 @@ TEST_F_TIMEOUT(cancel, law_09_file_io_under_way, 600)
 	}
 	EXPECT_EQ(0, requests(&self->q));
 	close(fd);
+}
+
+/* Cancels that wait are limited, and the limit is given back. */
+TEST_F(cancel, law_14_cancels_that_wait)
+{
+	struct ioevq_event ev;
+	struct slow_io s;
+	int waiting, i;
+
+	ASSERT_EQ(0, slow_make(&s));
+	ASSERT_EQ(0, slow_read(&self->q, &s, 0, 1));
+	ASSERT_EQ(0, slow_started(&s));
+	for (waiting = 0; waiting < 1000; waiting++)
+		if (cancel(&self->q, IOEVQ_CANCEL_USER_DATA, 1, -1, 0))
+			break;
+	EXPECT_EQ(64, waiting);
+	EXPECT_EQ(-EAGAIN, cancel(&self->q, IOEVQ_CANCEL_USER_DATA, 1, -1, 0));
+	EXPECT_TRUE(quiet(&self->q));
+	ASSERT_EQ(0, slow_finish(&s, 0));
+	EXPECT_NEXT(&self->q, IOEVQ_OP_READ, 1, SLOW_PAGE);
+	/* In the order in which they came. */
+	for (i = 0; i < waiting; i++) {
+		ASSERT_EQ(1, next_event(&self->q, &ev));
+		EXPECT_EQ(FENCE, ev.user_data);
+		EXPECT_EQ(1, ev.res);
+	}
+	ASSERT_EQ(0, cancel(&self->q, IOEVQ_CANCEL_USER_DATA, 1, -1, 0));
+	EXPECT_NEXT(&self->q, IOEVQ_OP_CANCEL, FENCE, 0);
+	EXPECT_EQ(0, requests(&self->q));
+	slow_end(&s);
 }
 
 TEST_HARNESS_MAIN

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Law 10, a child event means waitable: one child and every way it can end. */
+#include <semaphore.h>
+
 #include "expect.h"
 #include "offspring.h"
 
@@ -293,6 +295,71 @@ TEST_F(child, law_10_the_first_process_of_a_namespace)
 	ASSERT_NE(1, self->c.pid);
 	ASSERT_EQ(0, begin(&self->q, variant->any, &self->c));
 	EXPECT_TRUE(ended(&self->q, variant->any, self->c.pid, 8 << 8));
+}
+
+/* Nothing is missed by a watch that begins late; that of all says to look. */
+TEST_F(child, law_10_ended_before_the_watch)
+{
+	static int (*const ways[])(struct offspring *c, long arg) = {
+		exit_with, exec_in_a_thread, leave_a_thread,
+	};
+	struct ioevq_event ev;
+	siginfo_t info;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ways); i++) {
+		ASSERT_EQ(0, offspring(&self->c, ways[i], 6));
+		/* Two words: it is not known to listen when it is told to end. */
+		ASSERT_EQ(0, let_go(&self->c) || let_go(&self->c));
+		ASSERT_EQ(0, waitid(P_PID, self->c.pid, &info, WEXITED | WNOWAIT));
+		ASSERT_EQ(0, watch_child(&self->q, variant->any ? 0 : self->c.pid, 0, WATCH));
+		if (variant->any) {
+			ASSERT_EQ(1, next_event(&self->q, &ev));
+			EXPECT_EQ(IOEVQ_EVENT_RESCAN | IOEVQ_EVENT_MORE, ev.flags);
+			EXPECT_TRUE(quiet(&self->q));
+			EXPECT_EQ(self->c.pid, waitpid(-1, NULL, WNOHANG));
+			ASSERT_EQ(0, ioevq_cancel(&self->q, WATCH, 1));
+			EXPECT_NEXT(&self->q, IOEVQ_OP_CHILD, WATCH, -ECANCELED);
+			EXPECT_NEXT(&self->q, IOEVQ_OP_CANCEL, 1, 1);
+		} else {
+			EXPECT_TRUE(ended(&self->q, false, self->c.pid, 6 << 8));
+		}
+		offspring_close(&self->c);
+	}
+}
+
+struct parent {
+	struct offspring c;
+	int failed;
+	sem_t started, end;
+};
+
+/* It stays: offspring ends with the thread that made it. */
+static void *start_in_a_thread(void *arg)
+{
+	struct parent *p = arg;
+
+	p->failed = offspring(&p->c, exit_with, 7);
+	sem_post(&p->started);
+	while (sem_wait(&p->end) && errno == EINTR)
+		;
+	return NULL;
+}
+
+/* Children are the process's, whichever thread made them. */
+TEST_F(child, law_10_of_another_thread)
+{
+	struct parent p = {};
+	pthread_t thread;
+
+	ASSERT_EQ(0, sem_init(&p.started, 0, 0) || sem_init(&p.end, 0, 0));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, start_in_a_thread, &p));
+	ASSERT_EQ(0, sem_wait(&p.started));
+	ASSERT_EQ(0, p.failed);
+	ASSERT_EQ(0, begin(&self->q, variant->any, &p.c));
+	EXPECT_TRUE(ended(&self->q, variant->any, p.c.pid, 7 << 8));
+	ASSERT_EQ(0, sem_post(&p.end));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
 }
 
 /* wait4(2) finds it with __WALL, and no signal is sent. */

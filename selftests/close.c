@@ -4,6 +4,7 @@
 
 #include "kinds.h"
 #include "expect.h"
+#include "pass_fd.h"
 
 /* The next event is the last of this watch, whose file was closed. */
 static int ended(const struct ioevq *q, uint64_t user_data)
@@ -196,7 +197,7 @@ static int by_carrier(const struct ioevq *q, int fd, int peer)
 	int c[2], ok;
 
 	(void)peer;
-	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, c) || send_fd(c[0], fd))
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, c) || pass_fd(c[0], fd))
 		return -1;
 	close(fd);
 	close(c[0]);

@@ -2,12 +2,9 @@
 /* Law 8 with wake-ups under way, in circles of files, and thousands of times. */
 #include "kinds_socket.h"
 #include "expect.h"
+#include "pass_fd.h"
 
-#define OPEN_FILES	"/proc/sys/fs/file-nr"
 #define INODES		"/proc/sys/fs/inode-nr"
-
-/* Of what the rest of the system does meanwhile. */
-#define TOLERANCE	64
 
 /* Watch, close and take the final event; a CLOSED one comes last, and once. */
 static int cycle(const struct ioevq *q, struct thing *t, uint64_t i)
@@ -29,7 +26,7 @@ TEST(law_08_nothing_leaks)
 	static int (*const make[])(struct thing *t) = {
 		make_eventfd, make_pipe, make_unix_stream, make_fifo, make_udp, make_mqueue,
 	};
-	long files = proc_number(OPEN_FILES), inodes = proc_number(INODES);
+	long files = open_files(), inodes = proc_number(INODES);
 	struct ioevq q;
 	unsigned int i;
 
@@ -42,8 +39,8 @@ TEST(law_08_nothing_leaks)
 	}
 	EXPECT_EQ(0, requests(&q));
 	EXPECT_TRUE(quiet(&q));
-	EXPECT_TRUE(eventually(proc_number(OPEN_FILES) < files + TOLERANCE));
-	EXPECT_TRUE(eventually(proc_number(INODES) < inodes + TOLERANCE));
+	EXPECT_TRUE(eventually(open_files() < files + FILES_TOLERANCE));
+	EXPECT_TRUE(eventually(proc_number(INODES) < inodes + FILES_TOLERANCE));
 	ioevq_close(&q);
 }
 
@@ -260,10 +257,10 @@ TEST(law_08_a_queue_inside_of_what_it_watches)
 		ASSERT_EQ(0, watch(&q, s[0], POLLIN, IOEVQ_POLL_EDGE, 1));
 		ASSERT_EQ(0, watch(&q, s[1], POLLIN, IOEVQ_POLL_EDGE, 2));
 		ASSERT_EQ(0, watch(&outside, s[0], POLLRDHUP, IOEVQ_POLL_EDGE, 3));
-		ASSERT_EQ(0, send_fd(s[1], q.fd));
+		ASSERT_EQ(0, pass_fd(s[1], q.fd));
 		/* Every other time a circle that only the collector of sockets opens. */
 		if (i & 1)
-			ASSERT_EQ(0, send_fd(s[1], s[0]));
+			ASSERT_EQ(0, pass_fd(s[1], s[0]));
 		ioevq_close(&q);
 		EXPECT_EQ(users + 2, module_users());
 		close(s[1]);

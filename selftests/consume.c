@@ -270,6 +270,13 @@ TEST(law_04_what_can_be_attached)
 	ioevq_close(&same);
 	ASSERT_EQ(1, ioevq_take(&q, &ev));
 	EXPECT_EQ(2, ev.user_data);
+
+	/* Who sent the queue may have written anything there: the kernel tells the size. */
+	q.ring->entries = 1U << 20;
+	ASSERT_EQ(0, ioevq_attach(&same, dup(q.fd)));
+	EXPECT_EQ(3, same.mask);
+	EXPECT_EQ(q.ring_size, same.ring_size);
+	ioevq_close(&same);
 	ioevq_close(&q);
 	close(plain);
 	close(fd);

@@ -162,27 +162,4 @@ static inline int make_netlink(struct thing *t)
 	return connect(t->peer, (struct sockaddr *)&a, sizeof(a));
 }
 
-/* Pass fd over a socket, into nobody's hands yet. */
-static inline int send_fd(int over, int fd)
-{
-	union {
-		char buf[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} u = {};
-	struct iovec iov = { .iov_base = (char *)"x", .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = u.buf,
-		.msg_controllen = sizeof(u.buf),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	return sendmsg(over, &msg, 0) == 1 ? 0 : -1;
-}
-
 #endif

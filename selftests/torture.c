@@ -5,7 +5,7 @@
  * counted is law 1 with law 9: every accepted request has had one final event when
  * the event of a cancel of all of them has been taken.
  */
-#include "ioevq_test.h"
+#include "expect.h"
 
 #define THREADS		4
 #define ROUNDS		1500
@@ -156,24 +156,34 @@ TEST(law_01_one_final_event_in_a_storm)
 
 TEST(law_11_death_is_clean_in_a_storm)
 {
+	struct storm *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	long users = module_users(), files = open_files();
 	unsigned int i;
 
-	/* Killed at another moment each time; which one does not matter to the result. */
+	ASSERT_NE(MAP_FAILED, s);
+	ASSERT_LE(0, users);
+	/* Killed at another moment each time: when so many requests were accepted. */
 	for (i = 0; i < 8; i++) {
-		static struct storm s;
-		struct timespec until = { .tv_nsec = (i + 1) * 15000000 };
 		int status;
-		pid_t pid = fork();
+		pid_t pid;
 
+		memset(s, 0, sizeof(*s));
+		pid = fork();
 		ASSERT_LE(0, pid);
 		if (!pid)
-			_exit(!storm(&s, i));
-		clock_nanosleep(CLOCK_MONOTONIC, 0, &until, NULL);
+			_exit(!storm(s, i));
+		ASSERT_TRUE(eventually(__atomic_load_n(&s->accepted, __ATOMIC_RELAXED) >
+				       i * 200));
 		kill(pid, SIGKILL);
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
 		if (WIFEXITED(status))
 			EXPECT_EQ(0, WEXITSTATUS(status));
+		/* Its queue is gone, and what that had of files. */
+		EXPECT_TRUE(eventually(module_users() == users));
+		EXPECT_TRUE(eventually(open_files() < files + FILES_TOLERANCE));
 	}
+	munmap(s, sizeof(*s));
 }
 
 TEST_HARNESS_MAIN
