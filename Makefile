@@ -12,11 +12,17 @@ MODULE_SRC := Kbuild $(wildcard module/*.[ch] module/*/*.[ch]) uapi/linux/ioevq.
 all: $(STOCK:%=build/%/ioevq.ko) lib
 
 # Kbuild writes beside its sources: each kernel gets a tree of links.
-build/%/ioevq.ko: $(MODULE_SRC)
-	tools/check/deps build
-	mkdir -p build/$*
+build/%/ioevq.ko: $(MODULE_SRC) build/%/kdir
 	cp -rsf $(CURDIR)/Kbuild $(CURDIR)/module $(CURDIR)/uapi build/$*
-	$(MAKE) -s -C "$$($(KERNEL) kdir $*)" M=$(CURDIR)/build/$* $(MODULE_FLAGS) modules
+	$(MAKE) -s -C "$$(cat build/$*/kdir)" M=$(CURDIR)/build/$* $(MODULE_FLAGS) modules
+
+# What it was built against: another kernel in the cache means to start anew.
+build/%/kdir: FORCE
+	@tools/check/deps build
+	@dir=$$($(KERNEL) kdir $*) && if [ "$$(cat $@ 2>/dev/null)" != "$$dir" ]; then \
+		rm -rf $(@D) && mkdir -p $(@D) && echo "$$dir" >$@; fi
+
+.PRECIOUS: build/%/kdir
 
 lib:
 	$(MAKE) -s -C tools/lib/ioevq
@@ -47,4 +53,6 @@ install: lib
 clean:
 	rm -rf build
 
-.PHONY: all lib examples selftests demo check check-debug install clean
+FORCE:
+
+.PHONY: FORCE all lib examples selftests demo check check-debug install clean

@@ -31,8 +31,10 @@
 /* IOEVQ_ABI_VERSION - grows only if a program must be able to tell */
 #define IOEVQ_ABI_VERSION	1
 
+/* IOEVQ_TYPE - type byte of the ioctl numbers, free in ioctl-number.rst */
 #define IOEVQ_TYPE		0xE7
 
+/* IOEVQ_IOC_* - the ioctls; each takes the address of the structure of its name */
 #define IOEVQ_IOC_INFO		_IO(IOEVQ_TYPE, 0)
 #define IOEVQ_IOC_SETUP		_IO(IOEVQ_TYPE, 1)
 #define IOEVQ_IOC_ENTER		_IO(IOEVQ_TYPE, 2)
@@ -67,7 +69,9 @@
  *	block device), EINVAL (offset, length, vector), EFAULT, and what the
  *	security modules say.
  * @IOEVQ_OP_WRITE: the same for pwrite(2) and pwritev(2). Also EFBIG.
- * @IOEVQ_OP_FSYNC: fsync(2), or with %IOEVQ_FSYNC_DATASYNC fdatasync(2).
+ * @IOEVQ_OP_FSYNC: fsync(2), or with %IOEVQ_FSYNC_DATASYNC fdatasync(2). Errors at
+ *	submission: EBADF, EISDIR, ESPIPE as above; EINVAL (the file system has no
+ *	fsync).
  * @IOEVQ_OP_CHILD: tell of child processes that ended, when wait4(2) would
  *	succeed. len is a process ID in the caller's PID namespace, or 0 for every
  *	present and future child of the calling process. With 0, op_arg is the
@@ -83,7 +87,8 @@
  *	request. Each cancelled request first delivers its final event (result
  *	-ECANCELED, unless it completed by itself); file I/O that has started is
  *	not interrupted but waited for. Then comes the event of the cancel, with the
- *	number of matched requests. EAGAIN: too many cancels are waiting already.
+ *	number of matched requests. Errors: EBADF (no such descriptor), EAGAIN (64
+ *	cancels of this queue are waiting for file I/O already).
  * @IOEVQ_OP__COUNT: private: number of operations
  */
 enum ioevq_op {
@@ -248,6 +253,7 @@ struct ioevq_ring {
 	__aligned_u64 __pad1[7];
 };
 
+/* IOEVQ_RING_EVENTS - offset of the array of events in the mapped memory, in bytes */
 #define IOEVQ_RING_EVENTS	128
 
 /**
@@ -407,6 +413,8 @@ enum ioevq_control_cmd {
  * @size: in: size of this structure
  * @cmd: in: &enum ioevq_control_cmd
  * @arg: in: argument of the command
+ *
+ * Errors: EBADF (the descriptor is not open for writing), EOPNOTSUPP (command).
  */
 struct ioevq_control {
 	__u32 size;

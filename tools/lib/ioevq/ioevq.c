@@ -19,7 +19,11 @@ static int ioevq_ioctl(int fd, unsigned long cmd, void *arg)
 	return ret < 0 ? -errno : ret;
 }
 
-static int ioevq_map(struct ioevq *q, int fd, size_t size, off_t offset)
+/*
+ * @entries is the kernel's word: what the ring says of itself anybody who shares it
+ * may have written.
+ */
+static int ioevq_map(struct ioevq *q, int fd, uint32_t entries, size_t size, off_t offset)
 {
 	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
 
@@ -28,7 +32,7 @@ static int ioevq_map(struct ioevq *q, int fd, size_t size, off_t offset)
 	q->fd = fd;
 	q->ring = map;
 	q->ring_size = size;
-	q->mask = q->ring->entries - 1;
+	q->mask = entries - 1;
 	q->slots = (struct ioevq_event *)((char *)map + IOEVQ_RING_EVENTS);
 	return 0;
 }
@@ -48,7 +52,7 @@ EXPORT int ioevq_open(struct ioevq *q, uint32_t entries, uint64_t ops)
 		return -errno;
 	ret = ioevq_ioctl(fd, IOEVQ_IOC_SETUP, &setup);
 	if (!ret)
-		ret = ioevq_map(q, fd, setup.ring_size, (off_t)setup.ring_offset);
+		ret = ioevq_map(q, fd, setup.entries, setup.ring_size, (off_t)setup.ring_offset);
 	if (ret)
 		close(fd);
 	return ret;
@@ -64,7 +68,7 @@ EXPORT int ioevq_attach(struct ioevq *q, int fd)
 	if (ret)
 		return ret;
 	size = IOEVQ_RING_EVENTS + (size_t)info.entries * info.event_size;
-	return ioevq_map(q, fd, (size + page - 1) & ~(size_t)(page - 1), 0);
+	return ioevq_map(q, fd, info.entries, (size + page - 1) & ~(size_t)(page - 1), 0);
 }
 
 EXPORT void ioevq_close(struct ioevq *q)

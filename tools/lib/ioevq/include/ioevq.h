@@ -15,9 +15,9 @@
 #define IOEVQ_H
 
 #include <linux/ioevq.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/select.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -73,8 +73,8 @@ void ioevq_close(struct ioevq *q);
 
 /*
  * ioevq_info - limits and state
- * @info: filled; set info->op first to ask for the flags of another operation
- *	than IOEVQ_OP_NOP
+ * @info: filled; info->op must be set to the operation whose flags are asked for,
+ *	IOEVQ_OP_NOP if it does not matter (-EOPNOTSUPP: no such operation)
  */
 int ioevq_info(const struct ioevq *q, struct ioevq_info *info);
 
@@ -124,8 +124,9 @@ int ioevq_enter(const struct ioevq *q, struct ioevq_enter *enter);
 /*
  * ioevq_post - put a message into a queue
  *
- * Async-signal-safe. Returns 0, or -EAGAIN (the ring is full and the limit of
- * requests reached), -EBADF, -EPERM, -ENOMEM.
+ * Async-signal-safe. Returns 0, or -EAGAIN, -EDQUOT (the ring is full, and the limit
+ * of requests of the queue or of its user is reached), -EBADF, -EPERM, -ENOMEM,
+ * -EINTR (a signal came while the queue was busy with another submission).
  */
 int ioevq_post(const struct ioevq *q, uint64_t user_data, int64_t res, uint64_t data);
 
@@ -150,7 +151,7 @@ int ioevq_take_slow(const struct ioevq *q, struct ioevq_event *event);
 static inline int ioevq_take(const struct ioevq *q, struct ioevq_event *event)
 {
 	struct ioevq_ring *ring = q->ring;
-	uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+	__u64 head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
 
 	/* Pairs with the kernel's smp_store_release() of the tail. */
 	while (head != __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE)) {
