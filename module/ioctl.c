@@ -185,17 +185,29 @@ static const struct ioevq_ioctl {
 	bool answers;
 	long (*fn)(struct file *file, union ioevq_args *args);
 } ioctls[] = {
-#define IOCTL(_cmd, _type, _last, _answers, _fn)				\
-	[_IOC_NR(_cmd)] = {							\
-		.size = sizeof(struct _type),					\
-		.min_size = offsetofend(struct _type, _last),			\
-		.answers = _answers,						\
-		.fn = _fn,							\
-	}
-	IOCTL(IOEVQ_IOC_INFO, ioevq_info, wakeups, true, do_info),
-	IOCTL(IOEVQ_IOC_SETUP, ioevq_setup, ring_offset, true, do_setup),
-	IOCTL(IOEVQ_IOC_ENTER, ioevq_enter, sigmask, true, do_enter),
-	IOCTL(IOEVQ_IOC_CONTROL, ioevq_control, arg, false, do_control),
+	[_IOC_NR(IOEVQ_IOC_INFO)] = {
+		.size = sizeof(struct ioevq_info),
+		.min_size = offsetofend(struct ioevq_info, wakeups),
+		.answers = true,
+		.fn = do_info,
+	},
+	[_IOC_NR(IOEVQ_IOC_SETUP)] = {
+		.size = sizeof(struct ioevq_setup),
+		.min_size = offsetofend(struct ioevq_setup, ring_offset),
+		.answers = true,
+		.fn = do_setup,
+	},
+	[_IOC_NR(IOEVQ_IOC_ENTER)] = {
+		.size = sizeof(struct ioevq_enter),
+		.min_size = offsetofend(struct ioevq_enter, sigmask),
+		.answers = true,
+		.fn = do_enter,
+	},
+	[_IOC_NR(IOEVQ_IOC_CONTROL)] = {
+		.size = sizeof(struct ioevq_control),
+		.min_size = offsetofend(struct ioevq_control, arg),
+		.fn = do_control,
+	},
 };
 
 long ioevq_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

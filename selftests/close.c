@@ -250,16 +250,15 @@ TEST_F(way, law_08_every_way_to_close)
 /* Linux 6.1 tells nobody of the close of a master: then it cannot be watched. */
 TEST(law_08_a_pty_master_is_watched_or_refused)
 {
+	int master, slave, ret;
 	struct utsname u;
 	struct ioevq q;
-	int master, slave, major, minor, ret;
 
 	ASSERT_EQ(0, uname(&u));
-	ASSERT_EQ(2, sscanf(u.release, "%d.%d", &major, &minor));
 	ASSERT_EQ(0, ioevq_open(&q, 64, 0));
 	ASSERT_EQ(0, make_pty(&master, &slave));
 	ret = watch(&q, master, POLLIN, IOEVQ_POLL_EDGE, 1);
-	if (major == 6 && minor == 1) {
+	if (!strncmp(u.release, "6.1.", 4)) {
 		EXPECT_EQ(-EOPNOTSUPP, ret);
 		EXPECT_EQ(0, requests(&q));
 		EXPECT_EQ(0, close(master));

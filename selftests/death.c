@@ -12,7 +12,7 @@ struct work {
 	struct thing things[16];
 	struct slow_io s;
 	pid_t child;
-	int pipe;		/* read end, watched; the test has the other one */
+	int pipe[2];		/* 0 is watched by it, the test has 1 */
 };
 
 static int watch_all_kinds(struct work *w)
@@ -33,15 +33,15 @@ static int watch_all_kinds(struct work *w)
 		    watch(&w->q, t->fd, POLLIN | POLLPRI, IOEVQ_POLL_ONESHOT, i))
 			return -1;
 	}
-	return watch(&w->q, w->pipe, POLLIN, IOEVQ_POLL_EDGE, i);
+	return watch(&w->q, w->pipe[0], POLLIN, IOEVQ_POLL_EDGE, i);
 }
 
 /* Watches of all kinds, children, I/O begun and queued, cancels that wait, messages. */
-static int make_busy(struct work *w, int pipe)
+static int make_busy(struct work *w)
 {
 	unsigned int i;
 
-	w->pipe = pipe;
+	close(w->pipe[1]);
 	if (ioevq_open(&w->q, 16, 0) || watch_all_kinds(w) || slow_make(&w->s))
 		return -1;
 	w->child = sleeper();
@@ -76,70 +76,64 @@ static void end_work(struct work *w)
 FIXTURE(death)
 {
 	long users;
-	int p[2];
 	struct work *w;
 };
 
 /* @run: makes a queue busy, says so, and ends it with the next word */
 FIXTURE_VARIANT(death)
 {
-	int (*run)(struct offspring *c, long fixture);
+	int (*run)(struct offspring *c, long work);
 };
 
-typedef FIXTURE_DATA(death) death_fixture;
-
-static int busy(struct offspring *c, long fixture)
+static int busy(struct offspring *c, long work)
 {
-	death_fixture *self = (void *)fixture;
-
-	close(self->p[1]);
-	if (make_busy(self->w, self->p[0]))
+	if (make_busy((struct work *)work))
 		return 90;
 	say(c);
 	await_go(c);
 	return 0;
 }
 
-static int run_exit(struct offspring *c, long fixture)
+static int run_exit(struct offspring *c, long work)
 {
-	return busy(c, fixture);
+	return busy(c, work);
 }
 
-static int run_kill(struct offspring *c, long fixture)
+static int run_kill(struct offspring *c, long work)
 {
-	busy(c, fixture);
+	busy(c, work);
 	kill(getpid(), SIGKILL);
 	return 91;
 }
 
-static int run_exec(struct offspring *c, long fixture)
+static int run_exec(struct offspring *c, long work)
 {
-	busy(c, fixture);
+	busy(c, work);
 	execlp("sleep", "sleep", "1000", NULL);
 	return 92;
 }
 
-static int run_close(struct offspring *c, long fixture)
+static int run_close(struct offspring *c, long work)
 {
-	death_fixture *self = (void *)fixture;
+	struct work *w = (struct work *)work;
 
-	busy(c, fixture);
-	ioevq_close(&self->w->q);
-	end_work(self->w);
-	close(self->p[0]);
+	busy(c, work);
+	ioevq_close(&w->q);
+	end_work(w);
+	close(w->pipe[0]);
 	for (;;)
 		pause();
 	return 93;
 }
 
 /* A child of it has the queue and its files for somewhat longer. */
-static int run_fork(struct offspring *c, long fixture)
+static int run_fork(struct offspring *c, long work)
 {
-	int ret = busy(c, fixture);
+	int ret = busy(c, work);
 
 	if (!fork()) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		ret = quiet(&((death_fixture *)fixture)->w->q);
+		ret = quiet(&((struct work *)work)->q);
 	}
 	return ret;
 }
@@ -153,17 +147,16 @@ static void *sleep_in(void *arg)
 	return NULL;
 }
 
-static int run_kill_waiters(struct offspring *c, long fixture)
+static int run_kill_waiters(struct offspring *c, long work)
 {
-	death_fixture *self = (void *)fixture;
+	struct work *w = (struct work *)work;
 	pthread_t thread;
 	int i;
 
-	close(self->p[1]);
-	if (make_busy(self->w, self->p[0]))
+	if (make_busy(w))
 		return 90;
 	for (i = 0; i < 4; i++)
-		if (pthread_create(&thread, NULL, sleep_in, &self->w->q))
+		if (pthread_create(&thread, NULL, sleep_in, &w->q))
 			return 91;
 	say(c);
 	await_go(c);
@@ -217,21 +210,21 @@ TEST_F(death, law_11_death_is_clean)
 	int i;
 
 	for (i = 0; i < 3; i++) {
-		ASSERT_EQ(0, pipe2(self->p, O_CLOEXEC));
-		ASSERT_EQ(0, offspring(&c, variant->run, (long)self));
-		close(self->p[0]);
+		ASSERT_EQ(0, pipe2(self->w->pipe, O_CLOEXEC));
+		ASSERT_EQ(0, offspring(&c, variant->run, (long)self->w));
+		close(self->w->pipe[0]);
 		ASSERT_EQ(0, let_go(&c));
 		close(c.say);
 		ASSERT_EQ(1, read(c.said, &word, 1));
 		EXPECT_LT(self->users, module_users());
-		EXPECT_EQ(0, kind_poll(self->p[1], POLLOUT) & POLLERR);
+		EXPECT_EQ(0, kind_poll(self->w->pipe[1], POLLOUT) & POLLERR);
 		ASSERT_EQ(0, let_go(&c));
 		/* No file is kept, no process stays, the module could be unloaded. */
-		EXPECT_EQ(POLLERR, kind_poll(self->p[1], 0) & POLLERR);
+		EXPECT_EQ(POLLERR, kind_poll(self->w->pipe[1], 0) & POLLERR);
 		EXPECT_TRUE(eventually(module_users() == self->users));
 		kill(c.pid, SIGKILL);
 		EXPECT_TRUE(eventually(waitpid(c.pid, NULL, WNOHANG) == c.pid));
-		close(self->p[1]);
+		close(self->w->pipe[1]);
 	}
 }
 

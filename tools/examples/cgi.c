@@ -40,11 +40,11 @@ static void run(struct conn *c, int out, const char *path, const char *query)
 	setenv("REQUEST_METHOD", http_method_str((enum http_method)c->parser.method), 1);
 	setenv("SCRIPT_NAME", path, 1);
 	setenv("QUERY_STRING", query, 1);
-	/* What is ignored here would be ignored in the program, too. */
+	/* Signals that are ignored here would stay ignored in the program. */
 	signal(SIGCHLD, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
-	/* Of our descriptors it gets these and standard error; all others close themselves. */
+	/* It gets these descriptors and standard error; all others are close-on-exec. */
 	if (dup2(null, 0) == 0 && dup2(out, 1) == 1 && !fchdir(cgi_dir))
 		execl(name, name, NULL);
 	_exit(127);
@@ -56,9 +56,9 @@ static void wait_for_output(struct worker *w, struct conn *c)
 }
 
 /*
- * The request for the child's end goes to the queue at once, and the child starts
- * when it was accepted. Otherwise it could end before, and the kernel, which reaps
- * it at once, would not know it any more.
+ * The child starts only when the queue has accepted the request for its end. Otherwise
+ * it could end first; SIGCHLD is ignored, so the kernel would have reaped it by then,
+ * and there would be no child to watch (ECHILD).
  */
 static bool watch_child(struct worker *w, struct conn *c, pid_t pid)
 {
@@ -94,7 +94,7 @@ void cgi_start(struct worker *w, struct conn *c, const char *path, const char *q
 	c->pos = HEAD_MAX;
 	c->end = HEAD_MAX;
 	c->awaited = 2;
-	c->overflow = false;
+	c->problem = NULL;
 	sem_init(&c->go, 1, 0);
 	pid = fork();
 	if (!pid)
@@ -115,8 +115,8 @@ static void cgi_answer(struct worker *w, struct conn *c)
 	char *body = memmem(c->buf + HEAD_MAX, c->end - HEAD_MAX, "\r\n\r\n", 4);
 	char text[64] = "";
 
-	if (c->overflow)
-		snprintf(text, sizeof(text), "more than %d bytes", BODY_MAX);
+	if (c->problem)
+		snprintf(text, sizeof(text), "%s", c->problem);
 	else if (c->status < 0)
 		snprintf(text, sizeof(text), "lost");
 	else if (WIFSIGNALED(c->status))
@@ -144,8 +144,9 @@ static void one_less(struct worker *w, struct conn *c)
 
 void cgi_readable(struct worker *w, struct conn *c, int64_t res)
 {
-	c->overflow = res < 0;	/* nobody could watch it: as if it were too long */
-	while (!c->overflow) {
+	if (res < 0)
+		c->problem = "its output cannot be watched";
+	while (!c->problem) {
 		ssize_t n = read(c->pipe, c->buf + c->end, sizeof(c->buf) - c->end);
 
 		if (n < 0 && errno == EAGAIN) {
@@ -155,7 +156,8 @@ void cgi_readable(struct worker *w, struct conn *c, int64_t res)
 		if (n <= 0)
 			break;
 		c->end += (size_t)n;
-		c->overflow = c->end == sizeof(c->buf);
+		if (c->end == sizeof(c->buf))
+			c->problem = "too much output";
 	}
 	/* If it has more to say it will be told by SIGPIPE that nobody listens. */
 	close(c->pipe);

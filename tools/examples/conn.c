@@ -37,9 +37,10 @@ static void watch_listener(struct worker *w)
 }
 
 /*
- * Not while a request is under way, whose event would name a connection that is no
- * more. We are handling the event of the last one: there is none. So as soon as
- * the descriptor is closed another worker may get it, and the connection with it.
+ * Only while no request of the connection is outstanding: its event would name a
+ * connection that no longer exists. There is none, since we hold the event of the last
+ * one. As soon as the descriptor is closed another worker may be given it by accept(),
+ * and this connection's place in the arena with it.
  */
 void conn_close(struct worker *w, struct conn *c)
 {
@@ -237,7 +238,7 @@ static const char *url_part(struct conn *c, const struct http_parser_url *url,
 {
 	if (!(url->field_set & 1 << f))
 		return "";
-	/* Behind it is the start of the next field, which has been looked at already. */
+	/* The byte behind it begins the next field, which we have already read. */
 	c->target[url->field_data[f].off + url->field_data[f].len] = '\0';
 	return c->target + url->field_data[f].off;
 }

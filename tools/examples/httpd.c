@@ -98,9 +98,9 @@ static int enter(struct worker *w, struct ioevq_event *ev)
 }
 
 /*
- * As long as there are events and room for the requests that come of them no
- * system call is needed. The events are taken one by one: what we leave in the
- * ring is for any worker, what we took only for us.
+ * As long as there are events in the ring, and room for the requests that they lead
+ * to, no system call is needed. We take them one by one: an event that we leave in the
+ * ring can be handled by any worker, one that we took only by us.
  */
 static int next_event(struct worker *w, struct ioevq_event *ev)
 {
@@ -178,7 +178,7 @@ static void on_signal(int sig)
 	errno = saved;
 }
 
-/* The first time. Later who took the event does that: see conn_accept(). */
+/* Only the first time; afterwards whoever takes the event does it: see conn_accept(). */
 static void watch_listener(void)
 {
 	struct ioevq_req req;

@@ -17,8 +17,8 @@
 #define BODY_MAX	(128 << 10)	/* bytes of a file in memory, of a program's output */
 
 /*
- * A connection. It lives in the arena, at the index of its descriptor: who got a
- * descriptor from accept() has thereby got a free connection.
+ * A connection. It lives in the arena, at the index of its descriptor: whoever gets a
+ * descriptor from accept() thereby owns the free place at that index.
  *
  * It has no lock. It waits for one request at a time, and whoever takes the event
  * owns it, until the next request is added or the descriptor is closed: after
@@ -44,7 +44,7 @@ struct conn {
 	sem_t go;			/* it may start */
 	unsigned int awaited;		/* events: its end, and the end of its output */
 	int status;			/* as wait(2) tells it, or -1 */
-	bool overflow;			/* it said more than BODY_MAX */
+	const char *problem;		/* with its output, or NULL */
 };
 
 /* A worker; in the arena for the sake of its counters. */
@@ -53,7 +53,7 @@ struct worker {
 	struct ioevq_req reqs[BATCH + PER_EVENT];	/* to be submitted with the next wait */
 	unsigned int nr_reqs;
 	unsigned long requests;		/* of HTTP */
-	unsigned long failed;		/* of these, for lack of something that we need */
+	unsigned long failed;		/* of these: answered 503, or broken off halfway */
 	unsigned long refused;		/* requests that the queue did not accept */
 	unsigned long calls;		/* system calls on the queue */
 	unsigned long events[IOEVQ_OP__COUNT];	/* taken; or refused requests, see enter() */
