@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A queue from open to the end. */
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
@@ -41,6 +42,7 @@ static void queue_drain(struct ioevq_queue *q)
 static void queue_free(struct ioevq_queue *q)
 {
 	irq_work_sync(&q->poll_kick);
+	flush_work(&q->fput_work);
 	mutex_lock(&q->mutex);
 	queue_drain(q);
 	mutex_unlock(&q->mutex);
@@ -74,6 +76,29 @@ void ioevq_queue_put_inflight(struct ioevq_queue *q)
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
+static void fput_work(struct work_struct *work)
+{
+	fput(container_of(work, struct ioevq_queue, fput_work)->last_of_file);
+}
+
+/*
+ * Drop a reference in the middle of an ioctl that may go to sleep. Were it the last,
+ * because another thread has closed the file meanwhile, fput() would only note that it
+ * has to be released when this thread returns to user space: the peer would see
+ * nothing, and the event that we go to sleep for might be that of this very close. A
+ * kernel thread releases it now.
+ */
+void ioevq_queue_fput(struct ioevq_queue *q, struct file *file)
+{
+	lockdep_assert_held(&q->mutex);
+
+	if (atomic_long_add_unless(&file->f_count, -1, 1))
+		return;
+	flush_work(&q->fput_work);
+	q->last_of_file = file;
+	queue_work(queue_workqueue, &q->fput_work);
+}
+
 static int queue_open(struct inode *inode, struct file *file)
 {
 	struct ioevq_queue *q = kzalloc(sizeof(*q), GFP_KERNEL_ACCOUNT);
@@ -92,6 +117,7 @@ static int queue_open(struct inode *inode, struct file *file)
 	ioevq_wait_init(q);
 	ioevq_lanes_init(q);
 	INIT_WORK(&q->free_work, queue_free_work);
+	INIT_WORK(&q->fput_work, fput_work);
 	q->inflight = 1;
 	q->ops = GENMASK_ULL(IOEVQ_OP__COUNT - 1, 0);
 	file->private_data = q;

@@ -78,6 +78,8 @@ struct ioevq_queue {
 	wait_queue_head_t poll_wait;
 	struct irq_work poll_kick;
 	struct work_struct free_work;
+	struct work_struct fput_work;
+	struct file *last_of_file;	/* mutex; for fput_work */
 	struct rcu_head rcu;
 	DECLARE_HASHTABLE(index, IOEVQ_INDEX_BITS);	/* mutex; by user data */
 };
@@ -103,6 +105,7 @@ struct ioevq_queue *ioevq_queue_from_file(struct file *file);
 int ioevq_queue_setup(struct ioevq_queue *q, u32 entries, bool mapped, u64 ops);
 int ioevq_queue_use(struct ioevq_queue *q);
 void ioevq_queue_put_inflight(struct ioevq_queue *q);
+void ioevq_queue_fput(struct ioevq_queue *q, struct file *file);
 int ioevq_queues_init(void);
 void ioevq_queues_exit(void);
 

@@ -131,7 +131,7 @@ static int cancel_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq,
 	c->waits_for = 1;
 	cancel_matching(c, req, file);
 	if (file)
-		fput(file);
+		ioevq_queue_fput(q, file);
 	spin_lock_irq(&q->lock);
 	if (ioevq_fence_passed(c))
 		ioevq_complete_locked(&c->kreq, c->matched, 0, 0);

@@ -82,7 +82,7 @@ static int post_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq, const str
 		err = ioevq_queue_use(to);
 	if (!err)
 		err = post(to, &ev);
-	fput(file);
+	ioevq_queue_fput(q, file);
 	return err;
 }
 
