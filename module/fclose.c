@@ -2,12 +2,15 @@
 /*
  * The close hook. fsnotify_close() is the first thing that __fput() does for a
  * file, in process context, before ->release and thus while its wait queues are
- * still alive (fs/file_table.c). We listen with a mark that asks for close events
- * only: on the super block for the pseudo file systems that the kernel mounts for
- * itself (sockets, pipes, anonymous inodes), on the inode anywhere else, so that
- * watching a FIFO does not cost every close on its file system. Only when an inode
- * loses its last name, and its marks with it, are its open files watched by a mark
- * of the super block, for as long as it takes.
+ * still alive (fs/file_table.c). We listen with a mark on the super block that asks
+ * for close events only.
+ *
+ * Marks of the pseudo file systems that the kernel mounts for itself (sockets, pipes,
+ * anonymous inodes) stay, so that watching a file of theirs costs no lock of all
+ * CPUs. Elsewhere, for FIFOs, ttys and devices, the mark goes with the last watch: only
+ * as long do closes of other files there cost a look into our table. (A mark on the
+ * inode would cost them nothing. But it goes with the last name of the inode, while
+ * files are open, and then a close can go by unseen.)
  *
  * fsnotify is a notification interface, not a contract: a self test at load time
  * proves it on the running kernel, and without it nothing is watched.
@@ -18,32 +21,45 @@
 #include <linux/hash.h>
 #include <linux/module.h>
 #include <linux/rculist.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
 #include "compat/compat.h"
 #include "fclose.h"
 
-#define BUCKET_BITS	10
+#define BUCKET_BITS	14
 #define CLOSE_MASK	(FS_CLOSE_WRITE | FS_CLOSE_NOWRITE)
+/* Watches of one file that are ended in one hold of the lock. */
+#define END_BATCH	64
 
 /* @lock guards the weak pointers to the files that hash here; see queue.h */
 static struct bucket {
-	spinlock_t lock;	/* head, and the watches in it */
-	struct hlist_head head;
+	spinlock_t lock;
+	struct hlist_head files;
 } buckets[1 << BUCKET_BITS];
+
+/*
+ * An open file that is watched, in its bucket while @watches is not empty or @closing
+ * is set; whoever takes it out frees it.
+ */
+struct ioevq_watched {
+	struct hlist_node node;
+	struct file *file;		/* weak */
+	struct hlist_head watches;
+	bool closing;			/* handle_event() is at it */
+};
 
 struct ioevq_mark {
 	struct fsnotify_mark mark;
-	struct super_block *sb;		/* what the mark is on, or the inode's */
-	struct list_head node;		/* marks_mutex to add; pseudo_marks, or nothing */
-	unsigned int users;		/* marks_mutex; watches, with one reference for all */
-	atomic_t live;			/* of these, those in a bucket */
+	struct super_block *sb;		/* only compared */
+	struct list_head node;		/* of marks or pseudo_marks */
+	unsigned int users;		/* marks_mutex; watches, if not a pseudo file system */
 };
 
-/* Guards finding, adding and destroying marks. Nothing sleeps on user space below. */
 static DEFINE_MUTEX(marks_mutex);
-static LIST_HEAD(pseudo_marks);		/* RCU; a handful, kept until the module goes */
+static LIST_HEAD(marks);		/* marks_mutex */
+static LIST_HEAD(pseudo_marks);		/* marks_mutex to add, RCU to read */
 static struct fsnotify_group *group;
 static bool works;
 
@@ -52,28 +68,48 @@ bool ioevq_fclose_works(void)
 	return works;
 }
 
-static void leave_bucket(struct ioevq_fwatch *fw)
+static struct bucket *bucket_of(struct file *file)
 {
-	hlist_del_init(&fw->node);
-	fw->file = NULL;
-	if (fw->mark)
-		atomic_dec(&fw->mark->live);
+	return &buckets[hash_ptr(file, BUCKET_BITS)];
 }
 
-static void end_watch(struct ioevq_fwatch *fw)
+static struct ioevq_watched *find_watched(struct bucket *b, struct file *file)
 {
-	leave_bucket(fw);
-	fw->closed(fw, true);
+	struct ioevq_watched *wf;
+
+	hlist_for_each_entry(wf, &b->files, node)
+		if (wf->file == file)
+			return wf;
+	return NULL;
 }
 
-/* __fput() of @data's file. fsnotify's SRCU lock is held: spin, do not sleep. */
+/* Ends some of the watches; true if there are more. Under the lock of the bucket. */
+static bool end_watches(struct ioevq_watched *wf)
+{
+	struct ioevq_fwatch *fw;
+	unsigned int n;
+
+	for (n = 0; n < END_BATCH; n++) {
+		if (hlist_empty(&wf->watches))
+			return false;
+		fw = hlist_entry(wf->watches.first, struct ioevq_fwatch, node);
+		hlist_del_init(&fw->node);
+		fw->watched = NULL;
+		fw->closed(fw, true);
+	}
+	return true;
+}
+
+/*
+ * __fput() of @data's file: nobody has a reference, so that no watch can be added. We
+ * are inside of fsnotify's SRCU and must not wait for anything of user space.
+ */
 static int handle_event(struct fsnotify_group *grp, u32 mask, const void *data, int data_type,
 			struct inode *dir, const struct qstr *name, u32 cookie,
 			struct fsnotify_iter_info *iter)
 {
 	const struct path *path = data;
-	struct ioevq_fwatch *fw;
-	struct hlist_node *tmp;
+	struct ioevq_watched *wf;
 	struct bucket *b;
 	struct file *file;
 
@@ -81,16 +117,20 @@ static int handle_event(struct fsnotify_group *grp, u32 mask, const void *data, 
 		return 0;
 	/* Only compared: a path that is not part of a file matches none. */
 	file = container_of(path, struct file, f_path);
-	b = &buckets[hash_ptr(file, BUCKET_BITS)];
+	b = bucket_of(file);
 	/* Whoever put a watch there held the file: that was before its last fput(). */
-	if (hlist_empty(&b->head))
+	if (hlist_empty(&b->files))
 		return 0;
 	spin_lock(&b->lock);
-	hlist_for_each_entry_safe(fw, tmp, &b->head, node) {
-		if (fw->file == file)
-			end_watch(fw);
+	wf = find_watched(b, file);
+	if (wf) {
+		wf->closing = true;
+		while (end_watches(wf))
+			cond_resched_lock(&b->lock);
+		hlist_del(&wf->node);
 	}
 	spin_unlock(&b->lock);
+	kfree(wf);
 	return 0;
 }
 
@@ -99,141 +139,57 @@ static void free_mark(struct fsnotify_mark *mark)
 	kfree(container_of(mark, struct ioevq_mark, mark));
 }
 
-static void freeing_mark(struct fsnotify_mark *mark, struct fsnotify_group *grp);
-
 static const struct fsnotify_ops group_ops = {
 	.handle_event = handle_event,
-	.freeing_mark = freeing_mark,
 	.free_mark = free_mark,
 };
 
-/* Find or add our mark on @inode, or if that is NULL on @sb, for one more user. */
-static struct ioevq_mark *mark_get_locked(struct super_block *sb, struct inode *inode)
+/* RCU or marks_mutex is held. A mark dies with its super block. */
+static struct ioevq_mark *find_mark(struct list_head *list, struct super_block *sb)
 {
-	struct fsnotify_mark *found = inode ? compat_find_inode_mark(inode, group)
-					    : compat_find_sb_mark(sb, group);
 	struct ioevq_mark *m;
+
+	list_for_each_entry_rcu(m, list, node, lockdep_is_held(&marks_mutex))
+		if (m->sb == sb && READ_ONCE(m->mark.flags) & FSNOTIFY_MARK_FLAG_ALIVE)
+			return m;
+	return NULL;
+}
+
+static struct ioevq_mark *add_mark(struct list_head *list, struct super_block *sb)
+{
+	struct ioevq_mark *m = kzalloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
 	int err;
 
-	lockdep_assert_held(&marks_mutex);
-
-	if (found) {
-		m = container_of(found, struct ioevq_mark, mark);
-		m->users++;
-		fsnotify_put_mark(found);
-		return m;
-	}
-	m = kzalloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
 	if (!m)
 		return ERR_PTR(-ENOMEM);
 	fsnotify_init_mark(&m->mark, group);
 	m->mark.mask = CLOSE_MASK;
 	m->sb = sb;
-	m->users = 1;
-	err = inode ? fsnotify_add_inode_mark(&m->mark, inode, 0)
-		    : compat_add_sb_mark(&m->mark, sb);
+	err = compat_add_sb_mark(&m->mark, sb);
 	if (err) {
 		fsnotify_put_mark(&m->mark);
 		return ERR_PTR(err);
 	}
+	list_add_rcu(&m->node, list);
 	return m;
 }
 
-static void mark_put_locked(struct ioevq_mark *m)
-{
-	lockdep_assert_held(&marks_mutex);
-
-	if (--m->users)
-		return;
-	fsnotify_destroy_mark(&m->mark, group);
-	fsnotify_put_mark(&m->mark);
-}
-
-static void mark_put(struct ioevq_mark *m)
-{
-	if (!m)
-		return;
-	mutex_lock(&marks_mutex);
-	mark_put_locked(m);
-	mutex_unlock(&marks_mutex);
-}
-
-/*
- * The mark of an inode goes: with its last name (unlink(2)), while files may still
- * be open. It is still on the inode's list, so that every close until now was
- * seen, and none will be from now on (fsnotify_destroy_marks()): whoever relies on
- * it is moved to the super block now. FSNOTIFY_MARK_FLAG_ALIVE is cleared already.
- */
-static void freeing_mark(struct fsnotify_mark *mark, struct fsnotify_group *grp)
-{
-	struct ioevq_mark *m = container_of(mark, struct ioevq_mark, mark), *super;
-	unsigned int i, moved = 0;
-	struct ioevq_fwatch *fw;
-	struct hlist_node *tmp;
-
-	/* Pairs with the one in watch(): we see it in its bucket, or it sees us. */
-	smp_mb();
-	if (!atomic_read(&m->live))
-		return;
-	mutex_lock(&marks_mutex);
-	super = mark_get_locked(m->sb, NULL);
-	for (i = 0; i < ARRAY_SIZE(buckets); i++) {
-		spin_lock(&buckets[i].lock);
-		hlist_for_each_entry_safe(fw, tmp, &buckets[i].head, node) {
-			if (fw->mark != m)
-				continue;
-			if (IS_ERR(super)) {
-				/* No memory: better no watch than one that dangles. */
-				end_watch(fw);
-				continue;
-			}
-			fw->mark = super;
-			super->users++;
-			atomic_inc(&super->live);
-			atomic_dec(&m->live);
-			moved++;
-		}
-		spin_unlock(&buckets[i].lock);
-	}
-	if (!IS_ERR(super))
-		mark_put_locked(super);
-	while (moved--)
-		mark_put_locked(m);
-	mutex_unlock(&marks_mutex);
-}
-
-static bool pseudo_is_marked(struct super_block *sb)
-{
-	struct ioevq_mark *m;
-	bool found = false;
-
-	rcu_read_lock();
-	list_for_each_entry_rcu(m, &pseudo_marks, node)
-		found |= m->sb == sb && m->mark.flags & FSNOTIFY_MARK_FLAG_ALIVE;
-	rcu_read_unlock();
-	return found;
-}
-
-/* Such a mark stays until the module goes, or the file system does. */
 static int mark_pseudo(struct super_block *sb)
 {
 	struct ioevq_mark *m;
-	int err = 0;
 
-	if (pseudo_is_marked(sb))
+	rcu_read_lock();
+	m = find_mark(&pseudo_marks, sb);
+	rcu_read_unlock();
+	if (m)
 		return 0;
 	mutex_lock(&marks_mutex);
-	if (!pseudo_is_marked(sb)) {
-		m = mark_get_locked(sb, NULL);
-		err = PTR_ERR_OR_ZERO(m);
-		if (!err)
-			list_add_rcu(&m->node, &pseudo_marks);
-	}
+	m = find_mark(&pseudo_marks, sb) ?: add_mark(&pseudo_marks, sb);
 	mutex_unlock(&marks_mutex);
-	return err;
+	return PTR_ERR_OR_ZERO(m);
 }
 
-/* What tells of the close of @file: fw->mark, or NULL if that is there for ever. */
+/* From now on the close of @file is told. */
 static int mark_get(struct ioevq_fwatch *fw, struct file *file)
 {
 	struct super_block *sb = file->f_path.dentry->d_sb;
@@ -245,53 +201,64 @@ static int mark_get(struct ioevq_fwatch *fw, struct file *file)
 	if (sb->s_flags & SB_NOUSER)
 		return mark_pseudo(sb);
 	mutex_lock(&marks_mutex);
-	m = mark_get_locked(sb, d_inode(file->f_path.dentry));
-	/* At this moment the marks of the inode are going. */
-	if (m == ERR_PTR(-ENOENT))
-		m = mark_get_locked(sb, NULL);
+	m = find_mark(&marks, sb) ?: add_mark(&marks, sb);
+	if (!IS_ERR(m)) {
+		m->users++;
+		fw->mark = m;
+	}
 	mutex_unlock(&marks_mutex);
-	if (IS_ERR(m))
-		return PTR_ERR(m);
-	fw->mark = m;
-	return 0;
+	return PTR_ERR_OR_ZERO(m);
+}
+
+static void mark_put(struct ioevq_fwatch *fw)
+{
+	struct ioevq_mark *m = fw->mark;
+
+	if (!m)
+		return;
+	mutex_lock(&marks_mutex);
+	if (!--m->users) {
+		list_del(&m->node);
+		fsnotify_destroy_mark(&m->mark, group);
+		fsnotify_put_mark(&m->mark);
+	}
+	mutex_unlock(&marks_mutex);
 }
 
 static int watch(struct ioevq_fwatch *fw, struct file *file)
 {
-	struct ioevq_mark *m;
-	struct bucket *b;
+	struct bucket *b = bucket_of(file);
+	struct ioevq_watched *wf, *new;
 	int err;
 
-	fw->bucket = hash_ptr(file, BUCKET_BITS);
-	b = &buckets[fw->bucket];
-	for (;;) {
-		err = mark_get(fw, file);
-		if (err)
-			return err;
-		m = fw->mark;
-		spin_lock(&b->lock);
-		fw->file = file;
-		hlist_add_head(&fw->node, &b->head);
-		if (!m)
-			break;
-		atomic_inc(&m->live);
-		/* Pairs with the one in freeing_mark(). */
-		smp_mb__after_atomic();
-		if (READ_ONCE(m->mark.flags) & FSNOTIFY_MARK_FLAG_ALIVE)
-			break;
-		leave_bucket(fw);
-		spin_unlock(&b->lock);
-		mark_put(m);
+	err = mark_get(fw, file);
+	if (err)
+		return err;
+	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	if (!new) {
+		mark_put(fw);
+		return -ENOMEM;
 	}
+	spin_lock(&b->lock);
+	wf = find_watched(b, file);
+	if (!wf) {
+		wf = new;
+		new = NULL;
+		wf->file = file;
+		hlist_add_head(&wf->node, &b->files);
+	}
+	fw->bucket = b - buckets;
+	fw->watched = wf;
+	hlist_add_head(&fw->node, &wf->watches);
 	spin_unlock(&b->lock);
+	kfree(new);
 	return 0;
 }
 
 /*
  * Start to watch. The caller has attached to @file what closed() detaches, and holds
- * a reference: the close comes after. (Only freeing_mark(), if it is out of memory, calls
- * closed() earlier.) May sleep. Returns 0, or -EOPNOTSUPP (this file tells nobody of
- * its close) or -ENOMEM, and then closed() was not called.
+ * a reference: the close comes after. May sleep. Returns 0, or -EOPNOTSUPP (this file
+ * tells nobody of its close) or -ENOMEM, and then closed() was not called.
  */
 int ioevq_fclose_watch(struct ioevq_fwatch *fw, struct file *file)
 {
@@ -302,31 +269,47 @@ int ioevq_fclose_watch(struct ioevq_fwatch *fw, struct file *file)
 void ioevq_fclose_unwatch(struct ioevq_fwatch *fw)
 {
 	struct bucket *b = &buckets[fw->bucket];
-	struct ioevq_mark *m;
+	struct ioevq_watched *wf;
 
 	spin_lock(&b->lock);
-	if (fw->file) {
-		leave_bucket(fw);
+	wf = fw->watched;
+	if (wf) {
+		hlist_del_init(&fw->node);
+		fw->watched = NULL;
 		fw->closed(fw, false);
+		if (!hlist_empty(&wf->watches) || wf->closing)
+			wf = NULL;
+		else
+			hlist_del(&wf->node);
 	}
-	m = fw->mark;
-	fw->mark = NULL;
 	spin_unlock(&b->lock);
-	mark_put(m);
+	kfree(wf);
+	mark_put(fw);
 }
 
 /* A reference to the file, or NULL if it is being closed. */
 struct file *ioevq_fclose_get(struct ioevq_fwatch *fw)
 {
 	struct bucket *b = &buckets[fw->bucket];
-	struct file *file;
+	struct file *file = NULL;
 
 	spin_lock(&b->lock);
-	file = fw->file;
-	if (file && !atomic_long_inc_not_zero(&file->f_count))
-		file = NULL;
+	if (fw->watched && atomic_long_inc_not_zero(&fw->watched->file->f_count))
+		file = fw->watched->file;
 	spin_unlock(&b->lock);
 	return file;
+}
+
+/* Is it this file that is watched? The caller holds a reference to it. */
+bool ioevq_fclose_is(struct ioevq_fwatch *fw, struct file *file)
+{
+	struct bucket *b = &buckets[fw->bucket];
+	bool is;
+
+	spin_lock(&b->lock);
+	is = fw->watched && fw->watched->file == file;
+	spin_unlock(&b->lock);
+	return is;
 }
 
 static const struct file_operations test_fops = {
@@ -386,6 +369,7 @@ void ioevq_fclose_exit(void)
 {
 	struct ioevq_mark *m, *tmp;
 
+	WARN_ON(!list_empty(&marks));
 	list_for_each_entry_safe(m, tmp, &pseudo_marks, node) {
 		fsnotify_destroy_mark(&m->mark, group);
 		fsnotify_put_mark(&m->mark);

@@ -7,19 +7,20 @@
 #include <linux/list.h>
 
 struct ioevq_mark;
+struct ioevq_watched;
 
 /*
- * A weak pointer to an open file. @file is valid under the lock of its bucket
- * while not NULL: the last close() waits for that lock before ->release.
+ * A weak pointer to an open file, valid under the lock of its bucket while @watched is
+ * not NULL: the last close() waits for that lock before ->release.
  *
  * @closed is called once, under that lock, when the file is closed or unwatched:
  * it must detach from the file. It must not sleep.
  */
 struct ioevq_fwatch {
-	struct file *file;		/* bucket lock */
+	struct ioevq_watched *watched;	/* bucket lock */
 	struct hlist_node node;		/* bucket lock */
-	struct ioevq_mark *mark;	/* bucket lock; may be moved to another */
-	unsigned int bucket;
+	struct ioevq_mark *mark;	/* constant while watching; NULL: one that stays */
+	unsigned int bucket;		/* constant while watching */
 	void (*closed)(struct ioevq_fwatch *fw, bool by_close);
 };
 
@@ -30,5 +31,6 @@ bool ioevq_fclose_works(void);
 int ioevq_fclose_watch(struct ioevq_fwatch *fw, struct file *file);
 void ioevq_fclose_unwatch(struct ioevq_fwatch *fw);
 struct file *ioevq_fclose_get(struct ioevq_fwatch *fw);
+bool ioevq_fclose_is(struct ioevq_fwatch *fw, struct file *file);
 
 #endif

@@ -8,8 +8,8 @@
  * changed, or need ->poll to be called again before the next wake-up: a consumer
  * looks at them in its own context (recheck).
  *
- * An edge watch remembers where its last announcement stands in the ring. While
- * that is unreaped and covers what is new, a wake-up costs one comparison.
+ * An edge watch remembers for each bit of the mask where its last announcement stands
+ * in the ring. While that is unreaped the bit is not announced again.
  */
 #include <linux/eventfd.h>
 #include <linux/file.h>
@@ -23,6 +23,7 @@
 #include "req.h"
 
 #define MAX_HEADS	4
+#define NR_BITS		14	/* EPOLLRDHUP is the last bit of POLL_MASK */
 /* What a caller may ask for; the rest of the bits are epoll's own. */
 #define POLL_MASK	(EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDNORM | \
 			 EPOLLRDBAND | EPOLLWRNORM | EPOLLWRBAND | EPOLLMSG | EPOLLRDHUP)
@@ -44,49 +45,69 @@ struct poll_watch {
 	bool tells;			/* constant; its wake-ups say what is ready */
 	struct sighand_struct *sighand;	/* constant, compared only; see poll_recheck() */
 	/* queue->lock: */
-	bool announced;
-	/* What came before the request was accepted: */
+	__poll_t early;			/* what came before the request was accepted */
 	bool early_recheck;
-	bool early_close;
-	__poll_t early;
-	__poll_t announced_mask;
-	ioevq_seq_t seq;		/* of the last announcement */
+	__poll_t announced;		/* bits that have a seq */
+	ioevq_seq_t seq[NR_BITS];	/* of the last announcement of each bit */
 	u64 folded;			/* wake-ups without an event of their own */
 	struct ioevq_rec *spare;	/* &more, when it is not in the backlog */
 	struct ioevq_rec more;
+	ioevq_seq_t more_seq;		/* of what it was last used for */
 	/* constant after submission: */
 	unsigned int nr_entries;
 	struct poll_entry entry;
 	struct poll_entry *others[MAX_HEADS - 1];
 };
 
+/*
+ * What of @mask was not announced, or was and has been reaped. Each bit has its own
+ * place in the ring: a consumer that takes one announcement acts on that alone.
+ */
+static __poll_t not_announced(struct poll_watch *w, __poll_t mask)
+{
+	unsigned long bits = (__force u32)(mask & w->announced);
+	unsigned int bit;
+
+	for_each_set_bit(bit, &bits, NR_BITS)
+		if (!ioevq_ring_reaped(&w->kreq.q->ring, w->seq[bit]))
+			mask &= ~(__force __poll_t)BIT(bit);
+	return mask;
+}
+
+static void note_announced(struct poll_watch *w, __poll_t mask, ioevq_seq_t seq)
+{
+	unsigned long bits = (__force u32)mask;
+	unsigned int bit;
+
+	w->announced |= mask;
+	for_each_set_bit(bit, &bits, NR_BITS)
+		w->seq[bit] = seq;
+}
+
 /* The file is ready: make it known unless that was done. queue->lock is held. */
 static void announce(struct poll_watch *w, __poll_t mask)
 {
-	struct ioevq_ring_state *ring = &w->kreq.q->ring;
-	u64 folded;
+	u64 folded = w->folded;
 
 	if (w->oneshot) {
 		ioevq_complete_locked(&w->kreq, (__force u32)mask, 0, w->folded);
 		return;
 	}
-	if (!w->announced || ioevq_ring_reaped(ring, w->seq))
-		w->announced_mask = 0;
-	if (!(mask & ~w->announced_mask)) {
+	mask = not_announced(w, mask);
+	if (!mask) {
 		w->folded++;
 		return;
 	}
-	w->announced = true;
-	w->announced_mask |= mask;
 	if (!w->spare) {
-		/* Still in the backlog, out of sight: it can say more. */
+		/* The last one is in the backlog still, out of sight: it can say more. */
 		w->more.ev.res |= (__force u32)mask;
 		w->folded++;
+		note_announced(w, mask, w->more_seq);
 		return;
 	}
-	folded = w->folded;
 	w->folded = 0;
-	w->seq = ioevq_post_more(&w->kreq, &w->spare, (__force u32)mask, 0, folded);
+	w->more_seq = ioevq_post_more(&w->kreq, &w->spare, (__force u32)mask, 0, folded);
+	note_announced(w, mask, w->more_seq);
 }
 
 static void changed(struct poll_watch *w, __poll_t key)
@@ -165,17 +186,10 @@ static void detach_all(struct poll_watch *w)
 static void poll_closed(struct ioevq_fwatch *fw, bool by_close)
 {
 	struct poll_watch *w = container_of(fw, struct poll_watch, close);
-	struct ioevq_queue *q = w->kreq.q;
 
 	detach_all(w);
-	if (!by_close)
-		return;
-	spin_lock_irq(&q->lock);
-	if (w->kreq.state == IOEVQ_NEW)
-		w->early_close = true;
-	else
-		ioevq_complete_locked(&w->kreq, 0, IOEVQ_EVENT_CLOSED, w->folded);
-	spin_unlock_irq(&q->lock);
+	if (by_close)
+		ioevq_complete(&w->kreq, 0, IOEVQ_EVENT_CLOSED, w->folded);
 }
 
 struct poll_arm {
@@ -282,9 +296,7 @@ static void poll_accept(struct poll_watch *w, __poll_t ready)
 		ready |= w->early;
 	if (ready)
 		announce(w, ready);
-	if (w->early_close)
-		ioevq_complete_locked(&w->kreq, 0, IOEVQ_EVENT_CLOSED, w->folded);
-	else if (w->early_recheck && w->kreq.state == IOEVQ_LIVE)
+	if (w->early_recheck && w->kreq.state == IOEVQ_LIVE)
 		ioevq_ask_recheck(&w->kreq);
 	spin_unlock_irq(&q->lock);
 }
@@ -343,8 +355,7 @@ static int poll_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq, const str
 		err = -EOPNOTSUPP;
 	else
 		err = poll_arm(w, file);
-	/* If it was closed meanwhile this is the last: the watch ends when we return. */
-	fput(file);
+	ioevq_queue_fput(q, file);
 	return err;
 }
 
@@ -366,7 +377,7 @@ static void poll_recheck(struct ioevq_kreq *kreq)
 		ready = (EPOLLIN | EPOLLRDNORM) & w->mask;
 	else
 		ready = vfs_poll(file, &pt) & w->mask;
-	fput(file);
+	ioevq_queue_fput(q, file);
 	if (!ready)
 		return;
 	spin_lock_irq(&q->lock);
@@ -379,7 +390,7 @@ static void poll_recheck(struct ioevq_kreq *kreq)
 
 static bool poll_is_about(struct ioevq_kreq *kreq, struct file *file)
 {
-	return READ_ONCE(container_of(kreq, struct poll_watch, kreq)->close.file) == file;
+	return ioevq_fclose_is(&container_of(kreq, struct poll_watch, kreq)->close, file);
 }
 
 const struct ioevq_source ioevq_src_poll = {

@@ -166,19 +166,90 @@ TEST_F_TIMEOUT(race, law_08_close_against_wake_ups, 600)
 	EXPECT_EQ(0, requests(&self->q));
 }
 
-FIXTURE(unlinked)
+FIXTURE(alone)
 {
 	struct ioevq q;
 };
 
-FIXTURE_SETUP(unlinked)
+FIXTURE_SETUP(alone)
 {
 	ASSERT_EQ(0, ioevq_open(&self->q, 64, 0));
 }
 
-FIXTURE_TEARDOWN(unlinked)
+FIXTURE_TEARDOWN(alone)
 {
 	ioevq_close(&self->q);
+}
+
+struct closer {
+	int fd;			/* to be closed; -1: was done, -2: end */
+	unsigned int delay;
+};
+
+static void *closer(void *arg)
+{
+	struct closer *c = arg;
+	volatile unsigned int i;
+	int fd;
+
+	while ((fd = __atomic_load_n(&c->fd, __ATOMIC_ACQUIRE)) != -2) {
+		if (fd < 0) {
+			sched_yield();
+			continue;
+		}
+		for (i = 0; i < c->delay; i++)
+			;
+		close(fd);
+		__atomic_store_n(&c->fd, -1, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+/*
+ * The last descriptor is closed while the call that watches it has the file in hand,
+ * and goes on to wait for just that close.
+ */
+TEST_F_TIMEOUT(alone, law_08_close_against_submission, 600)
+{
+	struct closer c = { .fd = -1 };
+	int i, j, ret, p[2], watched = 0;
+	struct ioevq_event ev;
+	struct ioevq_req reqs[8];
+	pthread_t thread;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, closer, &c));
+	for (i = 0; i < 2000; i++) {
+		struct ioevq_enter enter = {
+			.reqs = (uintptr_t)reqs, .nr_reqs = ARRAY_SIZE(reqs),
+			.events = (uintptr_t)&ev, .min = 1, .max = 1, .timeout_ns = BOUND_NS,
+		};
+
+		ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, p));
+		for (j = 0; j < (int)ARRAY_SIZE(reqs); j++)
+			ioevq_prep_poll(&reqs[j], p[0], POLLPRI, IOEVQ_POLL_ONESHOT, i);
+		c.delay = i * 16 % 4096;
+		__atomic_store_n(&c.fd, p[0], __ATOMIC_RELEASE);
+		ret = ioevq_enter(&self->q, &enter);
+		if (ret < 0) {
+			ASSERT_EQ(-EBADF, ret);
+		} else {
+			ASSERT_EQ(1, ret);
+			ASSERT_EQ(i, ev.user_data);
+		}
+		watched += enter.submitted > 0;
+		for (j = ret > 0; j < (int)enter.submitted; j++) {
+			ASSERT_EQ(1, next_event(&self->q, &ev));
+			ASSERT_EQ(i, ev.user_data);
+			ASSERT_EQ(IOEVQ_EVENT_CLOSED, ev.flags & ~IOEVQ_EVENT_MORE);
+		}
+		ASSERT_TRUE(eventually(__atomic_load_n(&c.fd, __ATOMIC_ACQUIRE) == -1));
+		close(p[1]);
+	}
+	__atomic_store_n(&c.fd, -2, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_LT(0, watched);
+	EXPECT_TRUE(quiet(&self->q));
+	EXPECT_EQ(0, requests(&self->q));
 }
 
 struct unlinker {
@@ -205,7 +276,7 @@ static void *unlinker(void *arg)
 }
 
 /* Its last name goes while it is being watched for the first time. */
-TEST_F_TIMEOUT(unlinked, law_08_close_against_unlink, 600)
+TEST_F_TIMEOUT(alone, law_08_close_against_unlink, 600)
 {
 	struct unlinker u = {};
 	struct ioevq_event ev;

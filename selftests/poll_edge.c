@@ -70,6 +70,38 @@ TEST_F(edge, law_05_the_backlog_folds_too)
 	ioevq_close(&q);
 }
 
+/* Of two announcements the one that is taken is done with, whatever the other says. */
+TEST_F(edge, law_05_each_announcement_by_itself)
+{
+	static const unsigned int sizes[] = { 64, 1 };	/* 1: the second is in the backlog */
+	struct ioevq q;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		int64_t res = 0;
+		uint64_t n;
+
+		ASSERT_EQ(0, ioevq_open(&q, sizes[i], 0));
+		ASSERT_EQ(0, eventfd_write(self->fd, 1));
+		ASSERT_EQ(8, read(self->fd, &n, 8));
+		ASSERT_EQ(0, watch(&q, self->fd, POLLIN | POLLOUT, IOEVQ_POLL_EDGE, 1));
+		EXPECT_EQ(POLLOUT, announced(&q, 1));
+		/* Unreaped: first that it is readable, then that it is writable. */
+		ASSERT_EQ(0, eventfd_write(self->fd, 1));
+		ASSERT_EQ(8, read(self->fd, &n, 8));
+		ASSERT_EQ(2, query(&q).available);
+		EXPECT_EQ(POLLIN, announced(&q, 1));
+		/* That was taken: a change that comes now is not covered by the other. */
+		ASSERT_EQ(0, eventfd_write(self->fd, 1));
+		while (query(&q).available)
+			res |= announced(&q, 1);
+		EXPECT_EQ(POLLIN | POLLOUT, res);
+		EXPECT_TRUE(quiet(&q));
+		ASSERT_EQ(8, read(self->fd, &n, 8));
+		ioevq_close(&q);
+	}
+}
+
 TEST_F(edge, law_05_reading_and_writing_are_separate_watches)
 {
 	char page[4096] = "";

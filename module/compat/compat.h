@@ -25,27 +25,6 @@ static inline bool compat_file_is_silent(struct file *file)
 #endif
 }
 
-/* The mark of our group on a super block or an inode, with a reference, or NULL. */
-static inline struct fsnotify_mark *compat_find_sb_mark(struct super_block *sb,
-							struct fsnotify_group *group)
-{
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
-	return fsnotify_find_mark(&sb->s_fsnotify_marks, group);
-#else
-	return fsnotify_find_mark(sb, FSNOTIFY_OBJ_TYPE_SB, group);
-#endif
-}
-
-static inline struct fsnotify_mark *compat_find_inode_mark(struct inode *inode,
-							   struct fsnotify_group *group)
-{
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
-	return fsnotify_find_mark(&inode->i_fsnotify_marks, group);
-#else
-	return fsnotify_find_inode_mark(inode, group);
-#endif
-}
-
 static inline int compat_add_sb_mark(struct fsnotify_mark *mark, struct super_block *sb)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
