@@ -10,6 +10,7 @@
  * A kiocb is in the hands of whoever issues it and of whoever completes it: the
  * event is posted by the second of them to be done with it.
  */
+#include <linux/backing-dev.h>
 #include <linux/blk-cgroup.h>
 #include <linux/cgroup.h>
 #include <linux/cred.h>
@@ -18,6 +19,7 @@
 #include <linux/fsnotify.h>
 #include <linux/ioprio.h>
 #include <linux/kthread.h>
+#include <linux/magic.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -34,13 +36,14 @@ struct aio {
 	struct ioevq_lane_item item;
 	struct kiocb kiocb;		/* ki_filp is our reference until completion */
 	struct iov_iter iter;		/* as submitted; copied for each attempt */
-	struct iovec fast_iov;		/* what it points to, if that is one */
-	struct iovec *iov;		/* else allocated, or NULL */
+	struct iovec *iov;		/* what it points to, or NULL */
+	loff_t pos;			/* as submitted */
 	size_t len;
 	size_t done;			/* by earlier attempts */
 	long ret;			/* of the attempt in progress */
 	atomic_t hands;			/* issuing or completing it */
 	int rw;				/* READ, WRITE; FSYNC: see datasync */
+	unsigned long limit;		/* RLIMIT_FSIZE of the submitter */
 	bool fsync;
 	bool datasync;
 	bool may_retry;			/* -EAGAIN is ours, not the caller's */
@@ -78,9 +81,17 @@ static void aio_release(struct ioevq_kreq *kreq)
 	if (aio->css)
 		css_put(aio->css);
 	kfree(aio->iov);
+	aio->mm = NULL;
+	aio->cred = NULL;
+	aio->css = NULL;
+	aio->iov = NULL;
 }
 
-/* The operation has ended: any context, interrupts included. */
+/*
+ * The operation has ended: any context, interrupts included. What cannot be dropped
+ * there waits for the sweep. The submitter holds another reference to the file while
+ * it is in here: see ioevq_queue_fput().
+ */
 static void aio_finish(struct aio *aio, long ret)
 {
 	struct ioevq_queue *q = aio->kreq.q;
@@ -91,6 +102,8 @@ static void aio_finish(struct aio *aio, long ret)
 	if (aio->done)
 		ret = aio->done + max(ret, 0L);
 	fput(aio->kiocb.ki_filp);
+	if (in_task())
+		aio_release(&aio->kreq);
 	/* Afterwards the sweep may free it, but not the queue that we count for. */
 	ioevq_complete(&aio->kreq, ret, 0, 0);
 	ioevq_queue_put_inflight(q);
@@ -170,6 +183,8 @@ static void aio_issue(struct aio *aio, bool may_retry)
 
 	aio->may_retry = may_retry;
 	iov_iter_advance(&iter, aio->done);
+	/* An attempt that failed may have moved it. */
+	aio->kiocb.ki_pos = aio->pos + aio->done;
 	ret = aio_start_write(aio);
 	if (ret) {
 		aio_attempt_over(aio, ret);
@@ -192,6 +207,24 @@ static void aio_issue(struct aio *aio, bool may_retry)
 	aio_attempt_over(aio, ret);
 }
 
+/* A worker has no resource limits: the submitter's is applied by us. */
+static int aio_limit_size(struct aio *aio)
+{
+	struct inode *inode = file_inode(aio->kiocb.ki_filp);
+	loff_t pos = aio->pos;
+
+	if (aio->rw != WRITE || aio->limit == RLIM_INFINITY || !aio->len ||
+	    !S_ISREG(inode->i_mode))
+		return 0;
+	if (aio->kiocb.ki_flags & IOCB_APPEND)
+		pos = i_size_read(inode);
+	if (pos >= aio->limit)
+		return -EFBIG;
+	aio->len = min_t(u64, aio->len, aio->limit - pos);
+	iov_iter_truncate(&aio->iter, aio->len);
+	return 0;
+}
+
 static void aio_run(struct ioevq_lane_item *item)
 {
 	struct aio *aio = container_of(item, struct aio, item);
@@ -203,13 +236,18 @@ static void aio_run(struct ioevq_lane_item *item)
 		aio_finish(aio, -ECANCELED);
 		return;
 	}
+	aio->kiocb.ki_flags &= ~IOCB_NOWAIT;
+	if (aio_limit_size(aio)) {
+		aio_finish(aio, -EFBIG);
+		mmput(mm);
+		return;
+	}
 	/* All three take references: the request may be gone before they are undone. */
 	old = override_creds(aio->cred);
 	kthread_use_mm(mm);
 #ifdef CONFIG_BLK_CGROUP
 	kthread_associate_blkcg(aio->css);
 #endif
-	aio->kiocb.ki_flags &= ~IOCB_NOWAIT;
 	if (aio->fsync)
 		aio_finish(aio, vfs_fsync(aio->kiocb.ki_filp, aio->datasync));
 	else
@@ -226,10 +264,25 @@ static bool aio_cancel(struct ioevq_kreq *kreq)
 {
 	struct aio *aio = to_aio(kreq);
 
+	struct file *file;
+
 	if (!ioevq_lane_remove(kreq->q, &aio->item))
 		return false;
+	file = get_file(aio->kiocb.ki_filp);
 	aio_finish(aio, -ECANCELED);
+	ioevq_queue_fput(kreq->q, file);
 	return true;
+}
+
+/*
+ * Does the file system keep files, in memory or elsewhere? Of others (/proc, /sys,
+ * cgroups) what a file says depends on who asks, in more than what a worker can take
+ * over: on namespaces, for example.
+ */
+static bool keeps_files(struct super_block *sb)
+{
+	return sb->s_bdi != &noop_backing_dev_info || sb->s_magic == TMPFS_MAGIC ||
+	       sb->s_magic == RAMFS_MAGIC || sb->s_magic == OVERLAYFS_SUPER_MAGIC;
 }
 
 /* File and direction. On success the request holds the file. */
@@ -246,52 +299,47 @@ static int aio_open(struct aio *aio, const struct ioevq_req *req, fmode_t need)
 		return -EISDIR;
 	if (!S_ISREG(type) && !S_ISBLK(type))
 		return -ESPIPE;
+	if (S_ISREG(type) && !keeps_files(file_inode(file)->i_sb))
+		return -EOPNOTSUPP;
 	if (need && !(file->f_mode & need))
 		return -EBADF;
+	if (need && !(file->f_mode & (need == FMODE_READ ? FMODE_PREAD : FMODE_PWRITE)))
+		return -ESPIPE;
 	return ioevq_user_need_workers(aio->kreq.q->user);
+}
+
+/* The vector is ours, and charged: import_iovec() takes it as it would its own. */
+static int aio_import_vector(struct aio *aio, const struct ioevq_req *req)
+{
+	struct iovec *iov;
+	ssize_t len;
+
+	if (req->len > UIO_MAXIOV)
+		return -EINVAL;
+	aio->iov = kcalloc(max_t(u64, req->len, 1), sizeof(*iov), GFP_KERNEL_ACCOUNT);
+	if (!aio->iov)
+		return -ENOMEM;
+	iov = aio->iov;
+	len = import_iovec(aio->rw, u64_to_user_ptr(req->addr), req->len, max_t(u64, req->len, 1),
+			   &iov, &aio->iter);
+	if (len < 0)
+		return len;
+	aio->len = len;
+	return 0;
 }
 
 static int aio_import(struct aio *aio, const struct ioevq_req *req)
 {
 	void __user *addr = u64_to_user_ptr(req->addr);
-	ssize_t len;
 
-	if (req->op_flags & IOEVQ_RW_VECTOR) {
-		if (req->len > UIO_MAXIOV)
-			return -EINVAL;
-		aio->iov = &aio->fast_iov;	/* NULL again unless allocated */
-		len = import_iovec(aio->rw, addr, req->len, 1, &aio->iov, &aio->iter);
-		if (len < 0)
-			return len;
-		aio->len = len;
-		return 0;
-	}
+	if (req->op_flags & IOEVQ_RW_VECTOR)
+		return aio_import_vector(aio, req);
 	if ((s64)req->len < 0)
 		return -EINVAL;
 	aio->len = min_t(u64, req->len, MAX_RW_COUNT);
 	if (req->addr != (unsigned long)req->addr || !access_ok(addr, aio->len))
 		return -EFAULT;
 	iov_iter_ubuf(&aio->iter, aio->rw, addr, aio->len);
-	return 0;
-}
-
-/* A lane has no resource limits: the submitter's is applied here. */
-static int aio_limit_size(struct aio *aio)
-{
-	unsigned long limit = rlimit(RLIMIT_FSIZE);
-	loff_t pos = aio->kiocb.ki_pos;
-
-	if (aio->rw != WRITE || limit == RLIM_INFINITY || !aio->len ||
-	    !S_ISREG(file_inode(aio->kiocb.ki_filp)->i_mode))
-		return 0;
-	if (aio->kiocb.ki_flags & IOCB_APPEND)
-		pos = i_size_read(file_inode(aio->kiocb.ki_filp));
-	if (pos >= limit) {
-		send_sig(SIGXFSZ, current, 0);
-		return -EFBIG;
-	}
-	aio->len = min_t(u64, aio->len, limit - pos);
-	iov_iter_truncate(&aio->iter, aio->len);
 	return 0;
 }
 
@@ -311,7 +359,8 @@ static int aio_prepare(struct aio *aio, const struct ioevq_req *req)
 		return -EINVAL;
 	if (req->op_arg & ~(__force u32)RWF_KNOWN)
 		return -EOPNOTSUPP;
-	kiocb->ki_pos = req->off;
+	aio->pos = req->off;
+	aio->limit = rlimit(RLIMIT_FSIZE);
 	kiocb->ki_complete = aio_ki_complete;
 	kiocb->ki_flags = file->f_iocb_flags | (aio->rw == WRITE ? IOCB_WRITE : 0);
 	kiocb->ki_ioprio = get_current_ioprio();
@@ -322,8 +371,13 @@ static int aio_prepare(struct aio *aio, const struct ioevq_req *req)
 	err = aio_import(aio, req);
 	if (err)
 		return err;
-	err = rw_verify_area(aio->rw, file, &kiocb->ki_pos, aio->len);
-	return err < 0 ? err : aio_limit_size(aio);
+	err = rw_verify_area(aio->rw, file, &aio->pos, aio->len);
+	if (err < 0)
+		return err;
+	err = aio_limit_size(aio);
+	if (err)
+		send_sig(SIGXFSZ, current, 0);
+	return err;
 }
 
 /* Accepted: from here on there will be an event. */
@@ -346,10 +400,20 @@ static void aio_refuse(struct aio *aio)
 	aio_release(&aio->kreq);
 }
 
+/*
+ * Must it go to a lane at once? Where nobody looks at IOCB_NOWAIT, where the sync
+ * after the write would block, and where a second attempt would write elsewhere.
+ */
+static bool aio_needs_lane(struct aio *aio)
+{
+	if (!(aio->kiocb.ki_filp->f_mode & FMODE_NOWAIT))
+		return true;
+	return aio->rw == WRITE && aio->kiocb.ki_flags & (IOCB_DSYNC | IOCB_APPEND);
+}
+
 static int aio_submit(struct ioevq_kreq *kreq, const struct ioevq_req *req, int rw)
 {
 	struct aio *aio = to_aio(kreq);
-	struct kiocb *kiocb = &aio->kiocb;
 	struct file *file;
 	int err;
 
@@ -359,22 +423,21 @@ static int aio_submit(struct ioevq_kreq *kreq, const struct ioevq_req *req, int 
 		aio_refuse(aio);
 		return err;
 	}
-	file = kiocb->ki_filp;
+	file = get_file(aio->kiocb.ki_filp);
 	aio_accept(aio);
-	if (kiocb->ki_flags & IOCB_NOWAIT) {
+	if (aio->kiocb.ki_flags & IOCB_NOWAIT) {
 		/* The caller's own RWF_NOWAIT: one attempt, and its answer as it is. */
 		aio_issue(aio, false);
 	} else {
 		aio_capture(aio);
-		/* Where nobody looks at IOCB_NOWAIT, or the sync after it would block. */
-		if (!(file->f_mode & FMODE_NOWAIT) ||
-		    (rw == WRITE && kiocb->ki_flags & IOCB_DSYNC)) {
+		if (aio_needs_lane(aio)) {
 			ioevq_lane_add(kreq->q, &aio->item);
-			return 0;
+		} else {
+			aio->kiocb.ki_flags |= IOCB_NOWAIT;
+			aio_issue(aio, true);
 		}
-		kiocb->ki_flags |= IOCB_NOWAIT;
-		aio_issue(aio, true);
 	}
+	ioevq_queue_fput(kreq->q, file);
 	return 0;
 }
 

@@ -59,6 +59,28 @@ TEST_F(limits, law_14_files_that_have_no_offset)
 	}
 }
 
+/* What they say depends on who asks: on its namespaces, which a worker has not. */
+TEST_F(limits, law_13_no_files_that_nobody_keeps)
+{
+	static const char *const paths[] = {
+		"/proc/sys/kernel/hostname", "/proc/self/status", "/sys/kernel/uevent_seqnum",
+		"/sys/fs/cgroup/cgroup.procs",
+	};
+	unsigned int i;
+	int fd;
+
+	for (i = 0; i < ARRAY_SIZE(paths); i++) {
+		fd = open(paths[i], O_RDWR);
+		if (fd < 0)
+			fd = open(paths[i], O_RDONLY);
+		ASSERT_LE(0, fd)
+			TH_LOG("%s", paths[i]);
+		EXPECT_EQ(-EOPNOTSUPP, try(&self->q, IOEVQ_OP_READ, fd, self->buf, 1, 0));
+		EXPECT_EQ(-EOPNOTSUPP, try(&self->q, IOEVQ_OP_WRITE, fd, self->buf, 1, 0));
+		close(fd);
+	}
+}
+
 TEST_F(limits, law_14_offset_and_length)
 {
 	int fd = self->s.fd;
