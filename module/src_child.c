@@ -19,6 +19,8 @@
 
 #define DEFAULT_RESERVE	16
 #define MAX_RESERVE	4096
+/* Who is told of one end: all of them while tasklist_lock is held, interrupts off. */
+#define MAX_TOLD	64
 
 struct child_watch {
 	struct ioevq_kreq kreq;
@@ -122,9 +124,10 @@ static int parent_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, vo
 	return 0;
 }
 
-/* Post the event of the one child if it has ended. Called often, posts once. */
-static void complete_one(struct child_watch *w)
+/* The one child may have ended. Woken often, posts once. */
+static int one_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
 {
+	struct child_watch *w = container_of(wait, struct child_watch, pid_wait);
 	struct task_struct *p;
 
 	rcu_read_lock();
@@ -132,12 +135,22 @@ static void complete_one(struct child_watch *w)
 	if (p && is_waitable(p) && !is_traced_by_other(p))
 		ioevq_complete(&w->kreq, pid_nr_ns(w->pid, w->ns), child_flags(p), child_data(p));
 	rcu_read_unlock();
+	return 0;
 }
 
-static int one_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
+static void child_init(struct child_watch *w, struct pid *pid)
 {
-	complete_one(container_of(wait, struct child_watch, pid_wait));
-	return 0;
+	w->leader = get_task_struct(current->group_leader);
+	w->pid = pid;
+	w->ns = get_pid_ns(task_active_pid_ns(current));
+}
+
+static void child_exit(struct child_watch *w)
+{
+	put_task_struct(w->leader);
+	put_pid(w->pid);
+	put_pid_ns(w->ns);
+	kvfree(w->recs);
 }
 
 static void child_release(struct ioevq_kreq *kreq)
@@ -147,21 +160,23 @@ static void child_release(struct ioevq_kreq *kreq)
 	if (w->recs)
 		remove_wait_queue(&w->leader->signal->wait_chldexit, &w->any_wait);
 	remove_wait_queue(&w->pid->wait_pidfd, &w->pid_wait);
-	put_task_struct(w->leader);
-	put_pid(w->pid);
-	put_pid_ns(w->ns);
-	kvfree(w->recs);
+	child_exit(w);
 }
 
-static void child_start(struct child_watch *w, struct pid *pid, wait_queue_func_t wake)
+/* Join a wait queue, unless too many of us are there. */
+static int child_join(wait_queue_head_t *head, wait_queue_entry_t *wait, wait_queue_func_t wake)
 {
-	get_task_struct(current->group_leader);
-	w->leader = current->group_leader;
-	w->pid = pid;
-	w->ns = get_pid_ns(task_active_pid_ns(current));
-	init_waitqueue_func_entry(&w->pid_wait, wake);
-	ioevq_accept(&w->kreq);
-	add_wait_queue(&pid->wait_pidfd, &w->pid_wait);
+	wait_queue_entry_t *other;
+	unsigned int n = 0;
+
+	init_waitqueue_func_entry(wait, wake);
+	spin_lock_irq(&head->lock);
+	list_for_each_entry(other, &head->head, entry)
+		n += other->func == wake;
+	if (n < MAX_TOLD)
+		__add_wait_queue(head, wait);
+	spin_unlock_irq(&head->lock);
+	return n < MAX_TOLD ? 0 : -EBUSY;
 }
 
 /* Children that had ended before the watch began have no event: say that there are. */
@@ -188,6 +203,7 @@ static void announce_zombies(struct child_watch *w)
 
 static int watch_any(struct child_watch *w, u32 reserve)
 {
+	int err;
 	u32 i;
 
 	if (reserve > MAX_RESERVE)
@@ -202,11 +218,37 @@ static int watch_any(struct child_watch *w, u32 reserve)
 		w->spare = &w->recs[i];
 	}
 	w->rescan_spare = &w->rescan;
-	child_start(w, get_pid(task_tgid(current)), parent_wake);
-	init_waitqueue_func_entry(&w->any_wait, any_wake);
-	add_wait_queue(&w->leader->signal->wait_chldexit, &w->any_wait);
+	child_init(w, get_pid(task_tgid(current)));
+	/* Before it can be told of anything; refused, it never is. */
+	ioevq_accept(&w->kreq);
+	err = child_join(&w->leader->signal->wait_chldexit, &w->any_wait, any_wake);
+	if (err) {
+		child_exit(w);
+		return err;
+	}
+	init_waitqueue_func_entry(&w->pid_wait, parent_wake);
+	add_wait_queue(&w->pid->wait_pidfd, &w->pid_wait);
 	announce_zombies(w);
 	return 0;
+}
+
+/*
+ * It may have ended before we listened: then nobody tells us. An end that is under way
+ * holds tasklist_lock until it is known who reaps. We have it waited for by a kill that
+ * sends nothing: whatever ended before that is reaped by now, or a zombie that stays.
+ */
+static void check_one(struct child_watch *w)
+{
+	struct task_struct *p;
+
+	kill_pgrp(w->pid, 0, 1);
+	rcu_read_lock();
+	p = pid_task(w->pid, PIDTYPE_TGID);
+	if (!p || READ_ONCE(p->exit_state) == EXIT_DEAD)
+		ioevq_complete(&w->kreq, -ECHILD, 0, 0);
+	else if (is_waitable(p) && !is_traced_by_other(p))
+		ioevq_complete(&w->kreq, pid_nr_ns(w->pid, w->ns), 0, child_data(p));
+	rcu_read_unlock();
 }
 
 static int watch_one(struct child_watch *w, pid_t nr)
@@ -214,6 +256,7 @@ static int watch_one(struct child_watch *w, pid_t nr)
 	struct pid *pid = find_get_pid(nr);
 	struct task_struct *p;
 	bool ours;
+	int err;
 
 	rcu_read_lock();
 	p = pid ? pid_task(pid, PIDTYPE_TGID) : NULL;
@@ -223,15 +266,14 @@ static int watch_one(struct child_watch *w, pid_t nr)
 		put_pid(pid);
 		return -ECHILD;
 	}
-	child_start(w, pid, one_wake);
-	/* It may have ended before we listened, or been reaped by another thread. */
-	complete_one(w);
-	rcu_read_lock();
-	p = pid_task(pid, PIDTYPE_TGID);
-	ours = p && READ_ONCE(p->exit_state) != EXIT_DEAD;
-	rcu_read_unlock();
-	if (!ours)
-		ioevq_complete(&w->kreq, -ECHILD, 0, 0);
+	child_init(w, pid);
+	ioevq_accept(&w->kreq);
+	err = child_join(&pid->wait_pidfd, &w->pid_wait, one_wake);
+	if (err) {
+		child_exit(w);
+		return err;
+	}
+	check_one(w);
 	return 0;
 }
 

@@ -275,6 +275,50 @@ TEST_F(child, law_10_every_queue_and_watch_is_told)
 	ioevq_close(&other);
 }
 
+/* Those who are told of one end are limited, in all queues together. */
+TEST_F(child, law_10_so_many_are_told)
+{
+	struct ioevq_event ev;
+	struct ioevq other;
+	pid_t which;
+	int i;
+
+	ASSERT_EQ(0, ioevq_open(&other, 64, 0));
+	ASSERT_EQ(0, offspring(&self->c, exit_with, 0));
+	which = variant->any ? 0 : self->c.pid;
+	for (i = 0; i < 64; i++)
+		ASSERT_EQ(0, watch_child(i & 1 ? &self->q : &other, which, 0, 1));
+	EXPECT_EQ(-EBUSY, watch_child(&self->q, which, 0, 2));
+	EXPECT_EQ(-EBUSY, watch_child(&other, which, 0, 2));
+	EXPECT_EQ(32, requests(&self->q));
+	ASSERT_EQ(0, let_go(&self->c));
+	for (i = 0; i < 64; i++) {
+		ASSERT_EQ(1, next_event(i & 1 ? &self->q : &other, &ev));
+		EXPECT_EQ(self->c.pid, ev.res);
+		EXPECT_EQ(1, ev.user_data);
+	}
+	EXPECT_EQ(self->c.pid, waitpid(self->c.pid, NULL, WNOHANG));
+	ioevq_close(&other);
+	/* What was given up is free again. */
+	EXPECT_EQ(variant->any ? 0 : -ECHILD, watch_child(&self->q, which, 0, 2));
+}
+
+/* Who reaps is decided when it ends. A zombie stays one, whatever becomes of SIGCHLD. */
+TEST_F(child, law_10_a_zombie_is_not_reaped_later)
+{
+	struct ioevq_event ev;
+	siginfo_t info;
+
+	ASSERT_EQ(0, offspring(&self->c, exit_with, 1));
+	ASSERT_EQ(0, let_go(&self->c));
+	ASSERT_EQ(0, waitid(P_PID, self->c.pid, &info, WEXITED | WNOWAIT));
+	ASSERT_NE(SIG_ERR, signal(SIGCHLD, SIG_IGN));
+	ASSERT_EQ(0, watch_child(&self->q, variant->any ? 0 : self->c.pid, 0, WATCH));
+	ASSERT_EQ(1, next_event(&self->q, &ev));
+	EXPECT_EQ(0, ev.flags & IOEVQ_EVENT_AUTOREAP);
+	EXPECT_EQ(self->c.pid, waitpid(self->c.pid, NULL, WNOHANG));
+}
+
 TEST_F(child, law_10_not_after_the_cancel)
 {
 	ASSERT_EQ(0, offspring(&self->c, exit_with, 1));

@@ -54,9 +54,7 @@
  *	one of &enum ioevq_poll_flags. The event's result is the ready mask (a
  *	hint, as in any edge-triggered interface), its data the number of wake-ups
  *	since the event before that needed none of their own. The watch holds no
- *	reference to the file: the last close() ends it (%IOEVQ_EVENT_CLOSED).
- *	(So may unlink(2) of the last name of a FIFO or device, if memory is short.)
- *	Errors: EBADF; EPERM (the
+ *	reference to the file: the last close() ends it (%IOEVQ_EVENT_CLOSED). Errors: EBADF; EPERM (the
  *	file cannot be polled); EINVAL (mask); EOPNOTSUPP (this file cannot be
  *	watched safely: a queue, a pty master on Linux 6.1, or any file where
  *	%IOEVQ_FEAT_CLOSE_HOOK is missing).
@@ -66,11 +64,12 @@
  *	RWF_APPEND (preadv2(2)). The event's result is the number of bytes or a
  *	negative errno. The memory must stay valid until the event was taken.
  *	Errors at submission: EBADF (mode), EISDIR, ESPIPE (not a regular file or
- *	block device), EINVAL (offset, length, vector), EFAULT, and what the
- *	security modules say.
+ *	block device), EINVAL (offset, length, vector), EFAULT, EOPNOTSUPP (flags;
+ *	a file of a file system that keeps none, as /proc and /sys), ENOMEM, and
+ *	what the security modules say.
  * @IOEVQ_OP_WRITE: the same for pwrite(2) and pwritev(2). Also EFBIG.
  * @IOEVQ_OP_FSYNC: fsync(2), or with %IOEVQ_FSYNC_DATASYNC fdatasync(2). Errors at
- *	submission: EBADF, EISDIR, ESPIPE as above; EINVAL (the file system has no
+ *	submission: EBADF, EISDIR, ESPIPE, EOPNOTSUPP as above; EINVAL (the file system has no
  *	fsync).
  * @IOEVQ_OP_CHILD: tell of child processes that ended, when wait4(2) would
  *	succeed. len is a process ID in the caller's PID namespace, or 0 for every
@@ -80,7 +79,8 @@
  *	%IOEVQ_EVENT_RESCAN, to be resolved by waitid(2). The event's result is the
  *	process ID, its data %IOEVQ_CHILD_STATUS and %IOEVQ_CHILD_CPU_US. Nothing
  *	is reaped and SIGCHLD is not touched. Errors: ECHILD (not a child of the
- *	caller), EINVAL.
+ *	caller), EINVAL, EBUSY (64 requests, of any queues, tell of this process,
+ *	or of all children, already).
  * @IOEVQ_OP_CANCEL: end all requests of this queue that match. op_flags is a
  *	set of &enum ioevq_cancel_flags: user data in addr, descriptor in fd,
  *	operation in len; all that are given must match, none given matches every
@@ -402,7 +402,8 @@ struct ioevq_enter {
  * enum ioevq_control_cmd - what IOEVQ_IOC_CONTROL does
  * @IOEVQ_CONTROL_RESTRICT: from now on accept only the operations in the mask
  *	arg (1 << op) that were accepted until now. There is no way back: others
- *	are refused with EPERM.
+ *	are refused with EPERM. It is about what is submitted to this queue: messages
+ *	that are posted to it by way of another queue are received all the same.
  */
 enum ioevq_control_cmd {
 	IOEVQ_CONTROL_RESTRICT = 1
