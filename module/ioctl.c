@@ -232,10 +232,11 @@ long ioevq_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (ret)
 		return ret;
 	/* An answer must have somewhere to go before anything happens. */
-	if (ioc->answers && put_user(size, (u32 __user *)user))
+	size = min_t(u32, size, ioc->size);
+	if (ioc->answers && copy_to_user(user, &args, size))
 		return -EFAULT;
 	ret = ioc->fn(file, &args);
-	if (ioc->answers && copy_to_user(user, &args, min_t(size_t, size, ioc->size)) && ret >= 0)
+	if (ioc->answers && copy_to_user(user, &args, size) && ret >= 0)
 		ret = -EFAULT;
 	return ret;
 }

@@ -167,16 +167,19 @@ void ioevq_ask_recheck(struct ioevq_kreq *kreq)
 	ioevq_wake_recheck(kreq->q);
 }
 
-/* Look again at every file that asked for it. Returns 0 or -EINTR. */
-int ioevq_recheck(struct ioevq_queue *q)
+/*
+ * Look again at every file that asked for it. Left to others, or to the next time, if
+ * a signal comes first, or with @nowait if somebody is submitting.
+ */
+void ioevq_recheck(struct ioevq_queue *q, bool nowait)
 {
 	struct ioevq_kreq *kreq;
 	LIST_HEAD(todo);
 
 	if (list_empty_careful(&q->recheck))
-		return 0;
-	if (mutex_lock_interruptible(&q->mutex))
-		return -EINTR;
+		return;
+	if (nowait ? !mutex_trylock(&q->mutex) : mutex_lock_interruptible(&q->mutex))
+		return;
 	spin_lock_irq(&q->lock);
 	q->rechecker = false;
 	ioevq_ring_set_flag(&q->ring, IOEVQ_RING_RECHECK, false);
@@ -191,7 +194,6 @@ int ioevq_recheck(struct ioevq_queue *q)
 	}
 	spin_unlock_irq(&q->lock);
 	mutex_unlock(&q->mutex);
-	return 0;
 }
 
 static void sweep(struct ioevq_queue *q, struct ioevq_rec **done)

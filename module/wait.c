@@ -42,7 +42,7 @@ static void notify_pollers(struct ioevq_queue *q)
 /* Events have come or were left over: queue->lock is held, in any context. */
 void ioevq_wake(struct ioevq_queue *q)
 {
-	struct waiter *w;
+	struct waiter *w, *next;
 	u64 avail;
 
 	lockdep_assert_held(&q->lock);
@@ -51,13 +51,13 @@ void ioevq_wake(struct ioevq_queue *q)
 	if (list_empty(&q->waiters))
 		return;
 	avail = ioevq_ring_available(&q->ring);
-	if (avail <= q->claimed)
-		return;
-	list_for_each_entry(w, &q->waiters, node) {
+	/* As a rule one; more where others than those who were woken had the events. */
+	list_for_each_entry_safe(w, next, &q->waiters, node) {
+		if (avail <= q->claimed)
+			return;
 		if (w->need <= avail - q->claimed) {
 			q->claimed += w->need;
 			wake_waiter(q, w);
-			return;
 		}
 	}
 }
@@ -134,13 +134,18 @@ static int sleep_for(struct ioevq_queue *q, u32 need, ktime_t *expires, struct w
 
 	spin_lock_irq(&q->lock);
 	ioevq_ring_flush(&q->ring, 128);
-	if (ioevq_ring_available(&q->ring) >= need || !list_empty(&q->recheck)) {
+	if (ioevq_ring_available(&q->ring) >= need) {
 		spin_unlock_irq(&q->lock);
 		return 0;
 	}
+	/* Files that ask to be looked at all the time must not keep us here. */
 	if (signal_pending(current)) {
 		spin_unlock_irq(&q->lock);
 		return -EINTR;
+	}
+	if (!list_empty(&q->recheck)) {
+		spin_unlock_irq(&q->lock);
+		return expires && ktime_after(ktime_get(), *expires) ? -ETIME : 0;
 	}
 	w->task = current;
 	w->need = need;
@@ -209,9 +214,8 @@ int ioevq_wait(struct ioevq_queue *q, struct ioevq_event __user *events, u32 min
 		expires = &until;
 	}
 	for (;;) {
-		ret = ioevq_recheck(q);
-		if (ret)
-			break;
+		/* Interrupted: what is there comes first, as below. */
+		ioevq_recheck(q, !timeout_ns);
 		ret = available(q);
 		if (ret < 0)
 			break;

@@ -258,6 +258,15 @@ TEST_F(abi, law_14_read_only_structures)
 			  call(self->fd, ioctls[i].cmd, self->buf));
 		ASSERT_EQ(0, mprotect(self->buf, PAGE, PROT_READ | PROT_WRITE));
 	}
+	/* Nor if there is room for the first part of it only. */
+	enter = (struct ioevq_enter *)(self->end - PAGE - 8);
+	good(IOEVQ_IOC_ENTER & 0xff, (char *)enter);
+	enter->reqs = (uintptr_t)&req;
+	enter->nr_reqs = 1;
+	ASSERT_EQ(0, mprotect(self->end - PAGE, PAGE, PROT_READ));
+	EXPECT_EQ(-EFAULT, call(self->fd, IOEVQ_IOC_ENTER, enter));
+	ASSERT_EQ(0, mprotect(self->end - PAGE, PAGE, PROT_READ | PROT_WRITE));
+
 	EXPECT_EQ(0, call(self->fd, IOEVQ_IOC_SETUP, &setup));
 	EXPECT_EQ(0, query(&q).available);
 	EXPECT_EQ(0, query(&q).requests);

@@ -183,6 +183,60 @@ TEST_F(wait, law_06_only_wait)
 	EXPECT_EQ(0, enter_wait(&self->q, NULL, 1, 0, 0));
 }
 
+static int use_cpu(int nr)
+{
+	cpu_set_t cpu;
+
+	CPU_ZERO(&cpu);
+	CPU_SET(nr, &cpu);
+	return sched_setaffinity(0, sizeof(cpu), &cpu);
+}
+
+/* Nobody else runs on CPU 1 until *arg. */
+static void *occupy(void *arg)
+{
+	struct sched_param param = { .sched_priority = 10 };
+
+	if (use_cpu(1) || sched_setscheduler(0, SCHED_FIFO, &param))
+		return arg;
+	while (!__atomic_load_n((int *)arg, __ATOMIC_ACQUIRE))
+		;
+	return NULL;
+}
+
+/*
+ * A waiter is woken, and others take what it was woken for. Two come to wait, two
+ * events come, not as many as were claimed: both are woken when the first gives up.
+ */
+TEST_F(wait, law_06_a_claim_given_up_serves_all)
+{
+	struct ioevq_event ev;
+	pthread_t thread;
+	void *failed;
+	int i, end = 0;
+
+	ASSERT_EQ(0, use_cpu(1));
+	ASSERT_TRUE(put_to_sleep(&self->s[0], &self->q, 3, 0, BOUND_NS));
+	ASSERT_EQ(0, use_cpu(0));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, occupy, &end));
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, ioevq_post(&self->q, i, 0, 0));
+	EXPECT_EQ(1, wakeups(&self->q));
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(1, ioevq_take(&self->q, &ev));
+	ASSERT_TRUE(put_to_sleep(&self->s[1], &self->q, 1, 0, BOUND_NS));
+	ASSERT_TRUE(put_to_sleep(&self->s[2], &self->q, 1, 0, BOUND_NS));
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, ioevq_post(&self->q, i, 0, 0));
+	__atomic_store_n(&end, 1, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, pthread_join(thread, &failed));
+	EXPECT_EQ(NULL, failed);
+	EXPECT_LE(1, woken(&self->s[1]));
+	EXPECT_LE(1, woken(&self->s[2]));
+	ASSERT_EQ(0, ioevq_post(&self->q, 3, 0, 0));
+	EXPECT_EQ(3, woken(&self->s[0]));
+}
+
 /* Who waits keeps nobody from submitting, restricting, asking or polling. */
 TEST_F(wait, law_06_waiting_holds_no_lock)
 {
