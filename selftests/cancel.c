@@ -187,7 +187,7 @@ TEST_F(cancel, law_09_in_a_batch)
 	struct ioevq_req reqs[3];
 
 	ioevq_prep_poll(&reqs[0], self->fd[0], POLLIN, IOEVQ_POLL_EDGE, 1);
-	ioevq_prep_cancel(&reqs[1], IOEVQ_CANCEL_USER_DATA, 1, -1, FENCE);
+	ioevq_prep_cancel(&reqs[1], IOEVQ_CANCEL_USER_DATA, 1, -1, 0, FENCE);
 	ioevq_prep_poll(&reqs[2], self->fd[0], POLLIN, IOEVQ_POLL_EDGE, 1);
 	ASSERT_EQ(3, ioevq_submit(&self->q, reqs, 3));
 	EXPECT_EQ(BIT(1), cancelled(&self->q));

@@ -49,7 +49,7 @@ FIXTURE_SETUP(request)
 	ioevq_prep_write(&good[IOEVQ_OP_WRITE], self->file, self->buf, sizeof(self->buf), 0, 1);
 	ioevq_prep_fsync(&good[IOEVQ_OP_FSYNC], self->file, 0, 1);
 	ioevq_prep_child(&good[IOEVQ_OP_CHILD], 0, 1, 1);
-	ioevq_prep_cancel(&good[IOEVQ_OP_CANCEL], 0, 0, -1, 1);
+	ioevq_prep_cancel(&good[IOEVQ_OP_CANCEL], 0, 0, -1, 0, 1);
 }
 
 FIXTURE_TEARDOWN(request)

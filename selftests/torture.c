@@ -92,10 +92,11 @@ static void *storm_thread(void *arg)
 			ioevq_prep_fsync(&req, s->file, 0, random_of(t, 64));
 			break;
 		case 6:
-			ioevq_prep_cancel(&req, IOEVQ_CANCEL_USER_DATA, random_of(t, 64), -1, 64);
+			ioevq_prep_cancel(&req, IOEVQ_CANCEL_USER_DATA, random_of(t, 64), -1, 0,
+					  64);
 			break;
 		default:
-			ioevq_prep_cancel(&req, IOEVQ_CANCEL_FD, 0, fd, 64);
+			ioevq_prep_cancel(&req, IOEVQ_CANCEL_FD, 0, fd, 0, 64);
 		}
 		/* Before the event can be counted. A refusal (closed file) takes it back. */
 		__atomic_add_fetch(&s->accepted, 1, __ATOMIC_RELAXED);

@@ -183,7 +183,7 @@ static int ioevq_cancel_matching(const struct ioevq *q, uint32_t flags, uint64_t
 {
 	struct ioevq_req req;
 
-	ioevq_prep_cancel(&req, flags, match, fd, done);
+	ioevq_prep_cancel(&req, flags, match, fd, 0, done);
 	return ioevq_submit_one(q, &req);
 }
 

@@ -271,18 +271,18 @@ static inline void ioevq_prep_child(struct ioevq_req *req, pid_t pid, uint32_t r
 }
 
 /*
- * @flags: IOEVQ_CANCEL_...; @match: user data or operation, whichever of them
- * @flags names; @fd: the descriptor if IOEVQ_CANCEL_FD is given, else -1
+ * @flags: IOEVQ_CANCEL_..., which of the next three must match; the others are not
+ * looked at. @match: user data; @fd: descriptor; @op: operation
  */
 static inline void ioevq_prep_cancel(struct ioevq_req *req, uint32_t flags, uint64_t match, int fd,
-				     uint64_t user_data)
+				     unsigned int op, uint64_t user_data)
 {
-	ioevq_prep(req, IOEVQ_OP_CANCEL, fd, user_data);
+	ioevq_prep(req, IOEVQ_OP_CANCEL, flags & IOEVQ_CANCEL_FD ? fd : -1, user_data);
 	req->op_flags = flags;
 	if (flags & IOEVQ_CANCEL_USER_DATA)
 		req->addr = match;
-	else if (flags & IOEVQ_CANCEL_OP)
-		req->len = match;
+	if (flags & IOEVQ_CANCEL_OP)
+		req->len = op;
 }
 
 #ifdef __cplusplus

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Laws 1 and 2 when memory runs out, or a copy fails, in the middle of a batch: on a
+ * kernel with fault injection the n-th allocation or copy of a call fails, for every n.
+ */
+#include "expect.h"
+#include "kinds_socket.h"
+
+#define FENCE	100
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		perror(path);
+	close(fd);
+}
+
+/* The n-th chance to fail, of this thread, from now on; 0 = never. */
+static void fail_nth(int n)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", n);
+	write_file("/proc/thread-self/fail-nth", text);
+}
+
+/* True if it came to that. */
+static bool has_failed(void)
+{
+	bool failed = proc_number("/proc/thread-self/fail-nth") == 0;
+
+	fail_nth(0);
+	return failed;
+}
+
+FIXTURE(fault)
+{
+	struct ioevq q;
+	struct ioevq_req req;	/* the one in the middle */
+	struct thing t;
+	char buf[4096];
+};
+
+FIXTURE_VARIANT(fault)
+{
+	int (*make)(struct thing *t);
+	int op;
+	bool any;
+};
+
+static int make_file(struct thing *t)
+{
+	t->fd = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+	return t->fd < 0 || ftruncate(t->fd, 65536);
+}
+
+FIXTURE_VARIANT_ADD(fault, poll_eventfd) {
+	.make = make_eventfd, .op = IOEVQ_OP_POLL
+};
+
+FIXTURE_VARIANT_ADD(fault, poll_tcp) {
+	.make = make_tcp, .op = IOEVQ_OP_POLL
+};
+
+FIXTURE_VARIANT_ADD(fault, poll_fifo) {
+	.make = make_fifo_rdwr, .op = IOEVQ_OP_POLL
+};
+
+FIXTURE_VARIANT_ADD(fault, read) {
+	.make = make_file, .op = IOEVQ_OP_READ
+};
+
+FIXTURE_VARIANT_ADD(fault, write) {
+	.make = make_file, .op = IOEVQ_OP_WRITE
+};
+
+FIXTURE_VARIANT_ADD(fault, fsync) {
+	.make = make_file, .op = IOEVQ_OP_FSYNC
+};
+
+FIXTURE_VARIANT_ADD(fault, child) {
+	.make = make_pidfd, .op = IOEVQ_OP_CHILD
+};
+
+FIXTURE_VARIANT_ADD(fault, any_child) {
+	.make = make_pidfd, .op = IOEVQ_OP_CHILD, .any = true
+};
+
+FIXTURE_VARIANT_ADD(fault, cancel) {
+	.make = make_eventfd, .op = IOEVQ_OP_CANCEL
+};
+
+FIXTURE_SETUP(fault)
+{
+	static const char *const names[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
+	struct ioevq_req *req = &self->req;
+	char path[96];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/verbose", names[i]);
+		write_file(path, "0");
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/ignore-gfp-wait", names[i]);
+		if (!access(path, W_OK))
+			write_file(path, "N");
+	}
+	write_file("/sys/kernel/debug/fail_page_alloc/min-order", "0");
+	self->t = (struct thing) { .fd = -1, .peer = -1, .aux = -1 };
+	/* A ring of one: that events find no room is the rule. */
+	ASSERT_EQ(0, ioevq_open(&self->q, 1, 0));
+	ASSERT_EQ(0, variant->make(&self->t));
+	switch (variant->op) {
+	case IOEVQ_OP_POLL:
+		ioevq_prep_poll(req, self->t.fd, POLLIN, IOEVQ_POLL_EDGE, 2);
+		break;
+	case IOEVQ_OP_CHILD:
+		ioevq_prep_child(req, variant->any ? 0 : self->t.pid, 0, 2);
+		break;
+	case IOEVQ_OP_CANCEL:
+		ioevq_prep_cancel(req, IOEVQ_CANCEL_USER_DATA, 1000, -1, 0, 2);
+		break;
+	case IOEVQ_OP_FSYNC:
+		ioevq_prep_fsync(req, self->t.fd, 0, 2);
+		break;
+	default:
+		ioevq_prep_rw(req, variant->op, self->t.fd, self->buf, sizeof(self->buf), 0, 2);
+	}
+}
+
+FIXTURE_TEARDOWN(fault)
+{
+	(void)variant;
+	thing_end(&self->t);
+	ioevq_close(&self->q);
+}
+
+/*
+ * Whatever fails: what was accepted is a first part of the batch, and each request of
+ * it has one final event. Nothing is left.
+ */
+TEST_F_TIMEOUT(fault, law_01_one_final_event_when_memory_runs_out, 600)
+{
+	struct ioevq_req reqs[3];
+	int n, ret, failures = 0;
+
+	reqs[1] = self->req;
+	ioevq_prep_nop(&reqs[0], 1);
+	ioevq_prep_nop(&reqs[2], 3);
+	for (n = 1;; n++) {
+		struct ioevq_enter enter = { .reqs = (uintptr_t)reqs, .nr_reqs = 3 };
+		unsigned int finals[4] = {}, i, accepted;
+		struct ioevq_event ev;
+		bool failed;
+
+		ASSERT_GT(1000, n);
+		fail_nth(n);
+		ret = ioevq_enter(&self->q, &enter);
+		failed = has_failed();
+		ASSERT_EQ(0, ioevq_cancel_all(&self->q, FENCE));
+		for (;;) {
+			ASSERT_EQ(1, next_event(&self->q, &ev));
+			if (ev.user_data == FENCE)
+				break;
+			ASSERT_LE(1, ev.user_data);
+			ASSERT_GE(3, ev.user_data);
+			finals[ev.user_data] += !(ev.flags & IOEVQ_EVENT_MORE);
+		}
+		for (accepted = 0; accepted < 3 && finals[accepted + 1]; accepted++)
+			EXPECT_EQ(1, finals[accepted + 1]);
+		for (i = accepted + 1; i <= 3; i++)
+			EXPECT_EQ(0, finals[i]);
+		EXPECT_TRUE(quiet(&self->q));
+		EXPECT_EQ(0, requests(&self->q));
+		if (ret >= 0) {
+			EXPECT_EQ(3, accepted);
+		} else if (ret == -ENOMEM) {
+			EXPECT_EQ(enter.submitted, accepted);
+			EXPECT_GT(3, accepted);
+			failures++;
+		} else {
+			/* A copy that failed: it may be that of the answer. */
+			EXPECT_EQ(-EFAULT, ret);
+		}
+		if (!failed)
+			break;
+	}
+	EXPECT_LE(0, ret);
+	EXPECT_LT(0, failures);
+}
+
+/* A queue that cannot be made leaves nothing behind. */
+TEST(law_11_a_queue_that_cannot_be_opened)
+{
+	long users = module_users(), files;
+	int n, ret, failures = 0;
+	struct ioevq q;
+	bool failed;
+
+	files = open_files();
+	for (n = 1;; n++) {
+		ASSERT_GT(1000, n);
+		fail_nth(n);
+		ret = ioevq_open(&q, 256, 0);
+		failed = has_failed();
+		if (!ret)
+			ioevq_close(&q);
+		else
+			EXPECT_TRUE(ret == -ENOMEM || ret == -EFAULT);
+		failures += ret == -ENOMEM;
+		if (!failed)
+			break;
+	}
+	EXPECT_EQ(0, ret);
+	EXPECT_LT(5, failures);
+	EXPECT_TRUE(eventually(module_users() == users));
+	EXPECT_TRUE(eventually(open_files() < files + FILES_TOLERANCE));
+}
+
+TEST_HARNESS_MAIN
