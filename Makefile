@@ -3,7 +3,8 @@
 #   make            the module for both stock kernels, and the library
 #   make demo       the example server, driven in a virtual machine
 #   make check      static checks and all selftests on both stock kernels
-#   make check-debug  the selftests on the debug kernel
+#   make check-debug    the selftests on the debug kernel
+#   make check-mutants  that the selftests notice when a law is broken
 .DELETE_ON_ERROR:
 STOCK := 6.1 6.12
 KERNEL := tools/vm/kernel
@@ -47,6 +48,11 @@ check-debug:
 	$(MAKE) -s build/debug/ioevq.ko selftests
 	tools/vm/run -k debug -t 1500 -- selftests/run
 
+check-mutants:
+	tools/check/deps build vm check
+	$(MAKE) -s selftests
+	tools/check/mutants
+
 install: lib
 	$(MAKE) -s -C tools/lib/ioevq install
 
@@ -55,4 +61,4 @@ clean:
 
 FORCE:
 
-.PHONY: FORCE all lib examples selftests demo check check-debug install clean
+.PHONY: FORCE all lib examples selftests demo check check-debug check-mutants install clean

@@ -33,9 +33,8 @@
 /* Watches of one file that are ended in one hold of the lock. */
 #define END_BATCH	64
 
-/* @lock guards the weak pointers to the files that hash here; see queue.h */
 static struct bucket {
-	spinlock_t lock;
+	spinlock_t lock;		/* the files that hash here, their watches; see queue.h */
 	struct hlist_head files;
 } buckets[1 << BUCKET_BITS];
 

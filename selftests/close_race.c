@@ -189,7 +189,7 @@ struct closer {
 static void *closer(void *arg)
 {
 	struct closer *c = arg;
-	volatile unsigned int i;
+	unsigned int i;
 	int fd;
 
 	while ((fd = __atomic_load_n(&c->fd, __ATOMIC_ACQUIRE)) != -2) {
@@ -198,7 +198,7 @@ static void *closer(void *arg)
 			continue;
 		}
 		for (i = 0; i < c->delay; i++)
-			;
+			__asm__ ("" : "+r" (i));
 		close(fd);
 		__atomic_store_n(&c->fd, -1, __ATOMIC_RELEASE);
 	}

@@ -54,10 +54,10 @@
  *	one of &enum ioevq_poll_flags. The event's result is the ready mask (a
  *	hint, as in any edge-triggered interface), its data the number of wake-ups
  *	since the event before that needed none of their own. The watch holds no
- *	reference to the file: the last close() ends it (%IOEVQ_EVENT_CLOSED). Errors: EBADF; EPERM (the
- *	file cannot be polled); EINVAL (mask); EOPNOTSUPP (this file cannot be
- *	watched safely: a queue, a pty master on Linux 6.1, or any file where
- *	%IOEVQ_FEAT_CLOSE_HOOK is missing).
+ *	reference to the file: the last close() ends it (%IOEVQ_EVENT_CLOSED).
+ *	Errors: EBADF; EPERM (the file cannot be polled); EINVAL (mask); EOPNOTSUPP
+ *	(this file cannot be watched safely: a queue, a pty master on Linux 6.1, or
+ *	any file where %IOEVQ_FEAT_CLOSE_HOOK is missing); ENOMEM.
  * @IOEVQ_OP_READ: read len bytes at off of a regular file or block device into
  *	addr, as pread(2). With %IOEVQ_RW_VECTOR addr is an array of len struct
  *	iovec, as preadv(2). op_arg takes RWF_DSYNC, RWF_SYNC, RWF_NOWAIT and
