@@ -23,6 +23,7 @@
 #include <linux/rculist.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 #include <linux/workqueue.h>
 
 #include "compat/compat.h"
@@ -56,6 +57,7 @@ struct ioevq_mark {
 	unsigned int users;		/* marks_mutex; watches, if not a pseudo file system */
 };
 
+static atomic_t nr_marks;		/* with those that fsnotify still refers to */
 static DEFINE_MUTEX(marks_mutex);
 static LIST_HEAD(marks);		/* marks_mutex */
 static LIST_HEAD(pseudo_marks);		/* marks_mutex to add, RCU to read */
@@ -117,8 +119,11 @@ static int handle_event(struct fsnotify_group *grp, u32 mask, const void *data, 
 	/* Only compared: a path that is not part of a file matches none. */
 	file = container_of(path, struct file, f_path);
 	b = bucket_of(file);
-	/* Whoever put a watch there held the file: that was before its last fput(). */
-	if (hlist_empty(&b->files))
+	/*
+	 * Whoever put a watch there held the file: that was before its last fput(). Who
+	 * took it away has left the wait queues: pairs with ioevq_fclose_unwatch().
+	 */
+	if (!smp_load_acquire(&b->files.first))
 		return 0;
 	spin_lock(&b->lock);
 	wf = find_watched(b, file);
@@ -136,6 +141,8 @@ static int handle_event(struct fsnotify_group *grp, u32 mask, const void *data, 
 static void free_mark(struct fsnotify_mark *mark)
 {
 	kfree(container_of(mark, struct ioevq_mark, mark));
+	if (atomic_dec_and_test(&nr_marks))
+		wake_up_var(&nr_marks);
 }
 
 static const struct fsnotify_ops group_ops = {
@@ -161,6 +168,7 @@ static struct ioevq_mark *add_mark(struct list_head *list, struct super_block *s
 
 	if (!m)
 		return ERR_PTR(-ENOMEM);
+	atomic_inc(&nr_marks);
 	fsnotify_init_mark(&m->mark, group);
 	m->mark.mask = CLOSE_MASK;
 	m->sb = sb;
@@ -278,8 +286,11 @@ void ioevq_fclose_unwatch(struct ioevq_fwatch *fw)
 		fw->closed(fw, false);
 		if (!hlist_empty(&wf->watches) || wf->closing)
 			wf = NULL;
-		else
+		if (wf) {
+			/* Pairs with the acquire in handle_event(). */
+			smp_wmb();
 			hlist_del(&wf->node);
+		}
 	}
 	spin_unlock(&b->lock);
 	kfree(wf);
@@ -373,7 +384,11 @@ void ioevq_fclose_exit(void)
 		fsnotify_destroy_mark(&m->mark, group);
 		fsnotify_put_mark(&m->mark);
 	}
+	/*
+	 * Others may have a reference for as long as a fanotify daemon thinks about a
+	 * permission. Then free_mark() runs from a work of fsnotify's, in our text.
+	 */
+	wait_var_event(&nr_marks, !atomic_read(&nr_marks));
 	fsnotify_put_group(group);
-	/* free_mark() runs from a work of fsnotify's, in our text. */
 	fsnotify_wait_marks_destroyed();
 }
