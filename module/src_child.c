@@ -60,8 +60,11 @@ static u32 child_flags(struct task_struct *p)
 	struct task_struct *parent = rcu_dereference_raw(p->parent);
 	struct sighand_struct *sighand = rcu_dereference_raw(parent->sighand);
 	struct k_sigaction *action;
+	int sig = p->exit_signal;
 
-	if (p->ptrace || p->exit_signal != SIGCHLD || !sighand)
+	if (sig != SIGCHLD && p->parent_exec_id != READ_ONCE(parent->self_exec_id))
+		sig = SIGCHLD;
+	if (p->ptrace || sig != SIGCHLD || !sighand)
 		return 0;
 	action = &sighand->action[SIGCHLD - 1];
 	if (action->sa.sa_handler == SIG_IGN || action->sa.sa_flags & SA_NOCLDWAIT)
@@ -72,6 +75,20 @@ static u32 child_flags(struct task_struct *p)
 static bool is_child_of(struct task_struct *p, struct task_struct *leader)
 {
 	return rcu_dereference_raw(p->real_parent)->signal == leader->signal;
+}
+
+/* The process of a pid, or NULL when it was reaped. RCU is held. */
+static struct task_struct *child_task(struct pid *pid)
+{
+	struct task_struct *p = pid_task(pid, PIDTYPE_TGID), *gone = NULL;
+
+	/* One thread's exec makes it the leader, and then the old leader dead. */
+	while (p && p != gone && READ_ONCE(p->exit_state) == EXIT_DEAD) {
+		gone = p;
+		smp_rmb();	/* pairs with the order of these in de_thread() */
+		p = pid_task(pid, PIDTYPE_TGID);
+	}
+	return p == gone ? NULL : p;
 }
 
 /* Is somebody else its tracer? Then the tracer's wait4() finds it, not the parent's. */
@@ -232,21 +249,31 @@ static int watch_any(struct child_watch *w, u32 reserve)
 	return 0;
 }
 
+static bool has_ended(struct task_struct *p)
+{
+	return p && is_waitable(p) && !is_traced_by_other(p);
+}
+
 /*
- * It may have ended before we listened: then nobody tells us. An end that is under way
- * holds tasklist_lock until it is known who reaps. We have it waited for by a kill that
- * sends nothing: whatever ended before that is reaped by now, or a zombie that stays.
+ * If it ended before we listened nobody has told us. An end that is under way holds
+ * tasklist_lock until it is known who reaps; we have that waited for by a kill that
+ * sends nothing. A zombie from before it that is one still was left for its parent.
+ * Of ends that begin after the first look we are told.
  */
 static void check_one(struct child_watch *w)
 {
 	struct task_struct *p;
+	bool ended;
 
+	rcu_read_lock();
+	ended = has_ended(child_task(w->pid));
+	rcu_read_unlock();
 	kill_pgrp(w->pid, 0, 1);
 	rcu_read_lock();
-	p = pid_task(w->pid, PIDTYPE_TGID);
-	if (!p || READ_ONCE(p->exit_state) == EXIT_DEAD)
+	p = child_task(w->pid);
+	if (!p)
 		ioevq_complete(&w->kreq, -ECHILD, 0, 0);
-	else if (is_waitable(p) && !is_traced_by_other(p))
+	else if (ended && has_ended(p))
 		ioevq_complete(&w->kreq, pid_nr_ns(w->pid, w->ns), 0, child_data(p));
 	rcu_read_unlock();
 }
@@ -259,8 +286,8 @@ static int watch_one(struct child_watch *w, pid_t nr)
 	int err;
 
 	rcu_read_lock();
-	p = pid ? pid_task(pid, PIDTYPE_TGID) : NULL;
-	ours = p && is_child_of(p, current) && READ_ONCE(p->exit_state) != EXIT_DEAD;
+	p = pid ? child_task(pid) : NULL;
+	ours = p && is_child_of(p, current);
 	rcu_read_unlock();
 	if (!ours) {
 		put_pid(pid);
