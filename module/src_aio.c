@@ -275,14 +275,16 @@ static bool aio_cancel(struct ioevq_kreq *kreq)
 }
 
 /*
- * Does the file system keep files, in memory or elsewhere? Of others (/proc, /sys,
- * cgroups) what a file says depends on who asks, in more than what a worker can take
- * over: on namespaces, for example.
+ * Does the file system, below an overlay if there is one, keep files, in memory or
+ * elsewhere? Of others (/proc, /sys, cgroups) what a file says depends on who asks, in
+ * more than what a worker can take over: on namespaces, for example.
  */
-static bool keeps_files(struct super_block *sb)
+static bool is_kept(struct file *file)
 {
+	struct super_block *sb = d_real_inode(file->f_path.dentry)->i_sb;
+
 	return sb->s_bdi != &noop_backing_dev_info || sb->s_magic == TMPFS_MAGIC ||
-	       sb->s_magic == RAMFS_MAGIC || sb->s_magic == OVERLAYFS_SUPER_MAGIC;
+	       sb->s_magic == RAMFS_MAGIC || sb->s_magic == HUGETLBFS_MAGIC;
 }
 
 /* File and direction. On success the request holds the file. */
@@ -299,7 +301,7 @@ static int aio_open(struct aio *aio, const struct ioevq_req *req, fmode_t need)
 		return -EISDIR;
 	if (!S_ISREG(type) && !S_ISBLK(type))
 		return -ESPIPE;
-	if (S_ISREG(type) && !keeps_files(file_inode(file)->i_sb))
+	if (S_ISREG(type) && !is_kept(file))
 		return -EOPNOTSUPP;
 	if (need && !(file->f_mode & need))
 		return -EBADF;
@@ -408,7 +410,8 @@ static bool aio_needs_lane(struct aio *aio)
 {
 	if (!(aio->kiocb.ki_filp->f_mode & FMODE_NOWAIT))
 		return true;
-	return aio->rw == WRITE && aio->kiocb.ki_flags & (IOCB_DSYNC | IOCB_APPEND);
+	return aio->rw == WRITE &&
+	       (iocb_is_dsync(&aio->kiocb) || aio->kiocb.ki_flags & IOCB_APPEND);
 }
 
 static int aio_submit(struct ioevq_kreq *kreq, const struct ioevq_req *req, int rw)
