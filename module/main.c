@@ -33,7 +33,7 @@ MODULE_PARM_DESC(max_workers,
 unsigned int ioevq_max_user_workers = 64;
 module_param_named(max_user_workers, ioevq_max_user_workers, uint, 0444);
 MODULE_PARM_DESC(max_user_workers,
-		 "kernel workers of all queues of a user, in threads (1 to 512)");
+		 "kernel workers of all queues of a user, in threads (1 to 512; before Linux 6.9 on each NUMA node)");
 
 static ushort mode = 0660;
 module_param(mode, ushort, 0444);

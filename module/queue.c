@@ -76,6 +76,20 @@ void ioevq_queue_put_inflight(struct ioevq_queue *q)
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
+/* Drop the mutex. Files that asked to be looked at meanwhile are for whoever waits. */
+void ioevq_queue_unlock(struct ioevq_queue *q)
+{
+	mutex_unlock(&q->mutex);
+	/* Pairs with the one in ioevq_wake_recheck(): we see who asked, or it sees us gone. */
+	smp_mb();
+	if (list_empty_careful(&q->recheck))
+		return;
+	spin_lock_irq(&q->lock);
+	if (!list_empty(&q->recheck))
+		ioevq_wake_recheck(q);
+	spin_unlock_irq(&q->lock);
+}
+
 static void fput_work(struct work_struct *work)
 {
 	fput(container_of(work, struct ioevq_queue, fput_work)->last_of_file);
@@ -85,8 +99,8 @@ static void fput_work(struct work_struct *work)
  * Drop a reference in the middle of an ioctl that may go to sleep. Were it the last,
  * because another thread has closed the file meanwhile, fput() would only note that it
  * has to be released when this thread returns to user space: the peer would see
- * nothing, and the event that we go to sleep for might be that of this very close. A
- * kernel thread releases it now.
+ * nothing, and the event that we go to sleep for might be that of this very close. What
+ * a kernel thread drops is released at the next tick.
  */
 void ioevq_queue_fput(struct ioevq_queue *q, struct file *file)
 {

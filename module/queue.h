@@ -56,6 +56,7 @@ struct ioevq_queue {
 	struct ioevq_ring_state ring;	/* lock; allocated once under mutex */
 	struct list_head waiters;	/* lock; last to sleep first */
 	u64 claimed;			/* lock; events that woken waiters come for */
+	u32 least;			/* lock; no waiter needs fewer events */
 	u64 wakeups;			/* lock; statistics */
 	struct list_head recheck;	/* lock; &ioevq_req.recheck, owned by the source */
 	bool rechecker;			/* lock; a waiter was woken to look again */
@@ -67,7 +68,7 @@ struct ioevq_queue {
 	struct list_head punted;	/* lock; work that waits for a lane */
 	struct ioevq_lane lanes[IOEVQ_MAX_LANES];	/* lock */
 
-	struct mutex mutex;		/* submission; whatever says so below */
+	struct mutex mutex;		/* submission; drop it by ioevq_queue_unlock() */
 	struct mutex setup_mutex;	/* taken inside of mutex, also of another queue */
 	bool ready;			/* release: ring may be used without the mutex */
 	bool mapped;			/* constant once ready */
@@ -104,6 +105,7 @@ extern unsigned int ioevq_max_user_workers;
 struct ioevq_queue *ioevq_queue_from_file(struct file *file);
 int ioevq_queue_setup(struct ioevq_queue *q, u32 entries, bool mapped, u64 ops);
 int ioevq_queue_use(struct ioevq_queue *q);
+void ioevq_queue_unlock(struct ioevq_queue *q);
 void ioevq_queue_put_inflight(struct ioevq_queue *q);
 void ioevq_queue_fput(struct ioevq_queue *q, struct file *file);
 int ioevq_queues_init(void);

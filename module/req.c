@@ -168,17 +168,15 @@ void ioevq_ask_recheck(struct ioevq_kreq *kreq)
 }
 
 /*
- * Look again at every file that asked for it. Left to others, or to the next time, if
- * a signal comes first, or with @nowait if somebody is submitting.
+ * Look again at every file that asked for it. Where somebody has the mutex, who may
+ * keep it for long, that is left to whom ioevq_queue_unlock() wakes.
  */
-void ioevq_recheck(struct ioevq_queue *q, bool nowait)
+void ioevq_recheck(struct ioevq_queue *q)
 {
 	struct ioevq_kreq *kreq;
 	LIST_HEAD(todo);
 
-	if (list_empty_careful(&q->recheck))
-		return;
-	if (nowait ? !mutex_trylock(&q->mutex) : mutex_lock_interruptible(&q->mutex))
+	if (list_empty_careful(&q->recheck) || !mutex_trylock(&q->mutex))
 		return;
 	spin_lock_irq(&q->lock);
 	q->rechecker = false;
@@ -193,7 +191,7 @@ void ioevq_recheck(struct ioevq_queue *q, bool nowait)
 		spin_lock_irq(&q->lock);
 	}
 	spin_unlock_irq(&q->lock);
-	mutex_unlock(&q->mutex);
+	ioevq_queue_unlock(q);
 }
 
 static void sweep(struct ioevq_queue *q, struct ioevq_rec **done)

@@ -44,6 +44,7 @@ void ioevq_wake(struct ioevq_queue *q)
 {
 	struct waiter *w, *next;
 	u64 avail;
+	u32 least;
 
 	lockdep_assert_held(&q->lock);
 
@@ -51,15 +52,22 @@ void ioevq_wake(struct ioevq_queue *q)
 	if (list_empty(&q->waiters))
 		return;
 	avail = ioevq_ring_available(&q->ring);
+	if (avail < q->claimed + q->least)
+		return;
 	/* As a rule one; more where others than those who were woken had the events. */
+	least = U32_MAX;
 	list_for_each_entry_safe(w, next, &q->waiters, node) {
-		if (avail <= q->claimed)
-			return;
-		if (w->need <= avail - q->claimed) {
+		if (avail >= q->claimed + w->need) {
 			q->claimed += w->need;
 			wake_waiter(q, w);
+			if (avail == q->claimed)
+				return;
+		} else {
+			least = min(least, w->need);
 		}
 	}
+	/* All were looked at: none of those that are left has enough. */
+	q->least = least;
 }
 
 /* A file must be looked at: one consumer shall do that. queue->lock is held. */
@@ -72,6 +80,10 @@ void ioevq_wake_recheck(struct ioevq_queue *q)
 	ioevq_ring_set_flag(&q->ring, IOEVQ_RING_RECHECK, true);
 	notify_pollers(q);
 	if (q->rechecker)
+		return;
+	/* Who has the mutex asks again: pairs with the one in ioevq_queue_unlock(). */
+	smp_mb();
+	if (mutex_is_locked(&q->mutex))
 		return;
 	w = list_first_entry_or_null(&q->waiters, struct waiter, node);
 	if (w) {
@@ -143,13 +155,14 @@ static int sleep_for(struct ioevq_queue *q, u32 need, ktime_t *expires, struct w
 		spin_unlock_irq(&q->lock);
 		return -EINTR;
 	}
-	if (!list_empty(&q->recheck)) {
+	if (!list_empty(&q->recheck) && !mutex_is_locked(&q->mutex)) {
 		spin_unlock_irq(&q->lock);
 		return expires && ktime_after(ktime_get(), *expires) ? -ETIME : 0;
 	}
 	w->task = current;
 	w->need = need;
 	w->woken = false;
+	q->least = list_empty(&q->waiters) ? need : min(q->least, need);
 	list_add(&w->node, &q->waiters);
 	__set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
 	spin_unlock_irq(&q->lock);
@@ -214,8 +227,7 @@ int ioevq_wait(struct ioevq_queue *q, struct ioevq_event __user *events, u32 min
 		expires = &until;
 	}
 	for (;;) {
-		/* Interrupted: what is there comes first, as below. */
-		ioevq_recheck(q, !timeout_ns);
+		ioevq_recheck(q);
 		ret = available(q);
 		if (ret < 0)
 			break;
