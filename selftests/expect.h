@@ -13,9 +13,6 @@
 
 #include "ioevq_test.h"
 
-/* How long anything may take before the test has failed. */
-#define BOUND_NS	(60 * 1000000000LL)
-
 /* User data that no test uses for anything else. */
 #define MARK		0x6d61726bULL
 

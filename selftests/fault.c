@@ -17,20 +17,44 @@ static void write_file(const char *path, const char *text)
 	close(fd);
 }
 
+/* Whatever may sleep may fail, too, and does so without a word. */
+static void make_faults(void)
+{
+	static const char *const names[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
+	char path[96];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/verbose", names[i]);
+		write_file(path, "0");
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/ignore-gfp-wait", names[i]);
+		if (!access(path, W_OK))
+			write_file(path, "N");
+	}
+	write_file("/sys/kernel/debug/fail_page_alloc/min-order", "0");
+}
+
+/* What counts down must be all that happens: the file is open all the time. */
+static int fail_fd = -1;
+
 /* The n-th chance to fail, of this thread, from now on; 0 = never. */
 static void fail_nth(int n)
 {
-	char text[16];
-
-	snprintf(text, sizeof(text), "%d", n);
-	write_file("/proc/thread-self/fail-nth", text);
+	if (fail_fd < 0)
+		fail_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	if (dprintf(fail_fd, "%d", n) < 0)
+		perror("fail-nth");
 }
 
 /* True if it came to that. */
 static bool has_failed(void)
 {
-	bool failed = proc_number("/proc/thread-self/fail-nth") == 0;
+	char text[16] = "";
+	bool failed;
 
+	if (pread(fail_fd, text, sizeof(text) - 1, 0) <= 0)
+		perror("fail-nth");
+	failed = !strtol(text, NULL, 10);
 	fail_nth(0);
 	return failed;
 }
@@ -94,19 +118,9 @@ FIXTURE_VARIANT_ADD(fault, cancel) {
 
 FIXTURE_SETUP(fault)
 {
-	static const char *const names[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
 	struct ioevq_req *req = &self->req;
-	char path[96];
-	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/verbose", names[i]);
-		write_file(path, "0");
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/ignore-gfp-wait", names[i]);
-		if (!access(path, W_OK))
-			write_file(path, "N");
-	}
-	write_file("/sys/kernel/debug/fail_page_alloc/min-order", "0");
+	make_faults();
 	self->t = (struct thing) { .fd = -1, .peer = -1, .aux = -1 };
 	/* A ring of one: that events find no room is the rule. */
 	ASSERT_EQ(0, ioevq_open(&self->q, 1, 0));
@@ -193,12 +207,12 @@ TEST_F_TIMEOUT(fault, law_01_one_final_event_when_memory_runs_out, 600)
 /* A queue that cannot be made leaves nothing behind. */
 TEST(law_11_a_queue_that_cannot_be_opened)
 {
-	long users = module_users(), files;
+	long users = module_users(), files = open_files();
 	int n, ret, failures = 0;
 	struct ioevq q;
 	bool failed;
 
-	files = open_files();
+	make_faults();
 	for (n = 1;; n++) {
 		ASSERT_GT(1000, n);
 		fail_nth(n);

@@ -26,7 +26,9 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define KIND_WAIT_MS	60000
+#include "ioevq_test.h"
+
+#define KIND_WAIT_MS	(BOUND_NS / 1000000)
 
 struct thing {
 	int fd;			/* what is watched */

@@ -88,7 +88,7 @@ TEST_F(reload, law_11_unload_after_use)
 	};
 	unsigned int i;
 
-	for (i = 0; i < 5 * ARRAY_SIZE(make); i++) {
+	for (i = 0; i < 2 * ARRAY_SIZE(make); i++) {
 		struct thing t = { .fd = -1, .peer = -1, .aux = -1 };
 		struct ioevq q;
 

@@ -128,6 +128,28 @@ TEST_F(ring, law_03_order)
 	EXPECT_EQ(0, requests(&self->q));
 }
 
+/* A consumer makes much room at once: what comes next is still behind the backlog. */
+TEST_F(ring, law_03_order_with_sudden_room)
+{
+	const unsigned int before = variant->entries + 20, after = 5;
+	struct ioevq_event ev;
+	unsigned int i;
+
+	for (i = 0; i < before; i++)
+		ASSERT_EQ(0, ioevq_post(&self->q, i, 0, 0));
+	/* As many as the ring has: that needs no system call, of which there is none. */
+	for (i = 0; i < variant->entries; i++) {
+		ASSERT_EQ(1, take(&self->q, variant->mapped ? BY_RING : BY_ENTER, &ev));
+		EXPECT_EQ(i, ev.user_data);
+	}
+	for (i = 0; i < after; i++)
+		ASSERT_EQ(0, ioevq_post(&self->q, before + i, 0, 0));
+	for (i = variant->entries; i < before + after; i++) {
+		ASSERT_EQ(1, take(&self->q, variant->way, &ev));
+		EXPECT_EQ(i, ev.user_data);
+	}
+}
+
 /* The indexes count on for ever, the slots come round. */
 TEST_F(ring, law_03_order_round_the_ring)
 {

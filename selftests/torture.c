@@ -143,7 +143,7 @@ TEST(law_01_one_final_event_in_a_storm)
 	ASSERT_TRUE(storm(&s, 1));
 	ASSERT_EQ(0, ioevq_cancel_all(&s.q, FENCE));
 	while (!fence) {
-		ASSERT_EQ(1, ioevq_wait(&s.q, &ev, 1, 1, 60 * 1000000000LL));
+		ASSERT_EQ(1, ioevq_wait(&s.q, &ev, 1, 1, BOUND_NS));
 		if (ev.user_data == FENCE)
 			fence = true;
 		else if (!(ev.flags & IOEVQ_EVENT_MORE))

@@ -14,9 +14,14 @@
 
 static int ioevq_ioctl(int fd, unsigned long cmd, void *arg)
 {
-	int ret = ioctl(fd, cmd, arg);
+	int saved = errno, ret = ioctl(fd, cmd, arg);
 
-	return ret < 0 ? -errno : ret;
+	/* A signal handler may be who posts. */
+	if (ret < 0) {
+		ret = -errno;
+		errno = saved;
+	}
+	return ret;
 }
 
 /*
