@@ -95,7 +95,7 @@ static int submit(struct ioevq_queue *q, struct ioevq_enter *enter)
 			break;
 		cond_resched();
 	}
-	ioevq_queue_unlock(q);
+	ioevq_unlock(q);
 	return err;
 }
 
@@ -149,7 +149,7 @@ static long do_enter(struct file *file, union ioevq_args *args)
 	} else if ((READ_ONCE(q->done) || READ_ONCE(q->done_posts)) &&
 		   mutex_trylock(&q->mutex)) {
 		ioevq_sweep(q);
-		ioevq_queue_unlock(q);
+		ioevq_unlock(q);
 	}
 	return wait_sigmask(q, enter);
 }
@@ -168,7 +168,7 @@ static long do_control(struct file *file, union ioevq_args *args)
 		mutex_lock(&q->setup_mutex);
 		WRITE_ONCE(q->ops, q->ops & args->control.arg);
 		mutex_unlock(&q->setup_mutex);
-		ioevq_queue_unlock(q);
+		ioevq_unlock(q);
 		return 0;
 	default:
 		return -EOPNOTSUPP;

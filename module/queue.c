@@ -76,20 +76,6 @@ void ioevq_queue_put_inflight(struct ioevq_queue *q)
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
-/* Drop the mutex. Files that asked to be looked at meanwhile are for whoever waits. */
-void ioevq_queue_unlock(struct ioevq_queue *q)
-{
-	mutex_unlock(&q->mutex);
-	/* Pairs with the one in ioevq_wake_recheck(): we see who asked, or it sees us gone. */
-	smp_mb();
-	if (list_empty_careful(&q->recheck))
-		return;
-	spin_lock_irq(&q->lock);
-	if (!list_empty(&q->recheck))
-		ioevq_wake_recheck(q);
-	spin_unlock_irq(&q->lock);
-}
-
 static void fput_work(struct work_struct *work)
 {
 	fput(container_of(work, struct ioevq_queue, fput_work)->last_of_file);

@@ -2,8 +2,8 @@
 /*
  * A queue, its requests and the lock order. Arrows between the files go one way:
  *
- *   main -> ioctl -> queue -> source table -> src_* -> lane, fclose
- *                                              src_* -> req, wait -> ring, limit
+ *   main -> ioctl -> queue -> source table -> src_* -> fclose, aio -> lane
+ *                                             src_* -> req -> wait -> ring, limit
  *
  * Locks, outermost first:
  *
@@ -68,7 +68,7 @@ struct ioevq_queue {
 	struct list_head punted;	/* lock; work that waits for a lane */
 	struct ioevq_lane lanes[IOEVQ_MAX_LANES];	/* lock */
 
-	struct mutex mutex;		/* submission; drop it by ioevq_queue_unlock() */
+	struct mutex mutex;		/* submission; drop it by ioevq_unlock() */
 	struct mutex setup_mutex;	/* taken inside of mutex, also of another queue */
 	bool ready;			/* release: ring may be used without the mutex */
 	bool mapped;			/* constant once ready */
@@ -105,7 +105,6 @@ extern unsigned int ioevq_max_user_workers;
 struct ioevq_queue *ioevq_queue_from_file(struct file *file);
 int ioevq_queue_setup(struct ioevq_queue *q, u32 entries, bool mapped, u64 ops);
 int ioevq_queue_use(struct ioevq_queue *q);
-void ioevq_queue_unlock(struct ioevq_queue *q);
 void ioevq_queue_put_inflight(struct ioevq_queue *q);
 void ioevq_queue_fput(struct ioevq_queue *q, struct file *file);
 int ioevq_queues_init(void);

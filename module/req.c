@@ -167,9 +167,23 @@ void ioevq_ask_recheck(struct ioevq_kreq *kreq)
 	ioevq_wake_recheck(kreq->q);
 }
 
+/* Drop the mutex. Files that asked to be looked at meanwhile are for whoever waits. */
+void ioevq_unlock(struct ioevq_queue *q)
+{
+	mutex_unlock(&q->mutex);
+	/* Pairs with the one in ioevq_wake_recheck(): we see who asked, or it sees us gone. */
+	smp_mb();
+	if (list_empty_careful(&q->recheck))
+		return;
+	spin_lock_irq(&q->lock);
+	if (!list_empty(&q->recheck))
+		ioevq_wake_recheck(q);
+	spin_unlock_irq(&q->lock);
+}
+
 /*
  * Look again at every file that asked for it. Where somebody has the mutex, who may
- * keep it for long, that is left to whom ioevq_queue_unlock() wakes.
+ * keep it for long, that is left to whom ioevq_unlock() wakes.
  */
 void ioevq_recheck(struct ioevq_queue *q)
 {
@@ -191,7 +205,7 @@ void ioevq_recheck(struct ioevq_queue *q)
 		spin_lock_irq(&q->lock);
 	}
 	spin_unlock_irq(&q->lock);
-	ioevq_queue_unlock(q);
+	ioevq_unlock(q);
 }
 
 static void sweep(struct ioevq_queue *q, struct ioevq_rec **done)

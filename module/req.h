@@ -81,6 +81,7 @@ ioevq_seq_t ioevq_post_more(struct ioevq_kreq *kreq, struct ioevq_rec **pool, s6
 bool ioevq_cancel_now(struct ioevq_kreq *kreq);
 void ioevq_ask_recheck(struct ioevq_kreq *kreq);
 void ioevq_recheck(struct ioevq_queue *q);
+void ioevq_unlock(struct ioevq_queue *q);
 void ioevq_sweep(struct ioevq_queue *q);
 
 /* src_cancel.c */

@@ -81,7 +81,7 @@ void ioevq_wake_recheck(struct ioevq_queue *q)
 	notify_pollers(q);
 	if (q->rechecker)
 		return;
-	/* Who has the mutex asks again: pairs with the one in ioevq_queue_unlock(). */
+	/* Who has the mutex asks again: pairs with the one in ioevq_unlock(). */
 	smp_mb();
 	if (mutex_is_locked(&q->mutex))
 		return;

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * File I/O under way. First it is tried in the caller's context without blocking: a
+ * hit in the page cache completes at once, direct I/O is given to the device and ends
+ * in ki_complete(), from an interrupt. What would block goes to a lane (lane.c),
+ * which works with the submitter's memory, credentials and block cgroup.
+ *
+ * A kiocb is in the hands of whoever issues it and of whoever completes it: the
+ * event is posted by the second of them to be done with it.
+ */
+#include <linux/blk-cgroup.h>
+#include <linux/cgroup.h>
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/fsnotify.h>
+#include <linux/kthread.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "aio.h"
+
+/* In the submitter's context. Only counts, no memory is kept in use. */
+static void aio_capture(struct ioevq_aio *aio)
+{
+	mmgrab(current->mm);
+	aio->mm = current->mm;
+	aio->cred = get_current_cred();
+#ifdef CONFIG_BLK_CGROUP
+	aio->css = task_get_css(current, io_cgrp_id);
+#endif
+}
+
+/* What a request has besides its file; not from an interrupt. */
+void ioevq_aio_release(struct ioevq_kreq *kreq)
+{
+	struct ioevq_aio *aio = to_aio(kreq);
+
+	if (aio->mm)
+		mmdrop(aio->mm);
+	if (aio->cred)
+		put_cred(aio->cred);
+	if (aio->css)
+		css_put(aio->css);
+	kfree(aio->iov);
+	aio->mm = NULL;
+	aio->cred = NULL;
+	aio->css = NULL;
+	aio->iov = NULL;
+}
+
+/*
+ * The operation has ended: any context, interrupts included. What cannot be dropped
+ * there waits for the sweep. The submitter holds another reference to the file while
+ * it is in here: see ioevq_queue_fput().
+ */
+static void aio_finish(struct ioevq_aio *aio, long ret)
+{
+	struct ioevq_queue *q = aio->kreq.q;
+
+	if (ret == -ERESTARTSYS || ret == -ERESTARTNOINTR || ret == -ERESTARTNOHAND ||
+	    ret == -ERESTART_RESTARTBLOCK)
+		ret = -EINTR;
+	if (aio->done)
+		ret = aio->done + max(ret, 0L);
+	fput(aio->kiocb.ki_filp);
+	if (in_task())
+		ioevq_aio_release(&aio->kreq);
+	/* Afterwards the sweep may free it, but not the queue that we count for. */
+	ioevq_complete(&aio->kreq, ret, 0, 0);
+	ioevq_queue_put_inflight(q);
+}
+
+/* Is there more to transfer than an attempt that got @ret has done? */
+static bool aio_has_more(struct ioevq_aio *aio, long ret)
+{
+	if (ret <= 0 || aio->kiocb.ki_flags & IOCB_DIRECT || aio->done + ret >= aio->len)
+		return false;
+	if (aio->rw == WRITE)
+		return true;
+	return aio->kiocb.ki_pos < i_size_read(aio->kiocb.ki_filp->f_mapping->host);
+}
+
+/* An attempt is over, whoever noticed last. */
+static void aio_attempt_over(struct ioevq_aio *aio, long ret)
+{
+	if (aio->write_started) {
+		aio->write_started = false;
+		kiocb_end_write(&aio->kiocb);
+	}
+	if (aio->may_retry) {
+		if (aio_has_more(aio, ret)) {
+			aio->done += ret;
+			ret = -EAGAIN;
+		}
+		/* What cannot be done without blocking, or not here: to a lane. */
+		if (ret == -EAGAIN || ret == -EOPNOTSUPP) {
+			ioevq_lane_add(aio->kreq.q, &aio->item);
+			return;
+		}
+	}
+	aio_finish(aio, ret);
+}
+
+static void aio_drop_hand(struct ioevq_aio *aio)
+{
+	if (atomic_dec_and_test(&aio->hands))
+		aio_attempt_over(aio, aio->ret);
+}
+
+void ioevq_aio_complete(struct kiocb *kiocb, long ret)
+{
+	struct ioevq_aio *aio = container_of(kiocb, struct ioevq_aio, kiocb);
+
+	aio->ret = ret;
+	/* Orders the store above before the other hand reads it. */
+	aio_drop_hand(aio);
+}
+
+static int aio_start_write(struct ioevq_aio *aio)
+{
+	struct inode *inode = file_inode(aio->kiocb.ki_filp);
+	bool nowait = aio->kiocb.ki_flags & IOCB_NOWAIT;
+
+	if (aio->rw != WRITE || !S_ISREG(inode->i_mode))
+		return 0;
+	if (!nowait) {
+		kiocb_start_write(&aio->kiocb);
+	} else {
+		if (!sb_start_write_trylock(inode->i_sb))
+			return -EAGAIN;
+		/* Completion may run anywhere: lockdep must not see us hold it. */
+		__sb_writers_release(inode->i_sb, SB_FREEZE_WRITE);
+	}
+	aio->write_started = true;
+	return 0;
+}
+
+/* One attempt, in the context of the submitter or of a lane. */
+static void aio_issue(struct ioevq_aio *aio, bool may_retry)
+{
+	struct file *file = aio->kiocb.ki_filp;
+	struct iov_iter iter = aio->iter;
+	long ret;
+
+	aio->may_retry = may_retry;
+	iov_iter_advance(&iter, aio->done);
+	/* An attempt that failed may have moved it. */
+	aio->kiocb.ki_pos = aio->pos + aio->done;
+	ret = aio_start_write(aio);
+	if (ret) {
+		aio_attempt_over(aio, ret);
+		return;
+	}
+	atomic_set(&aio->hands, 2);
+	if (aio->rw == WRITE)
+		ret = file->f_op->write_iter(&aio->kiocb, &iter);
+	else
+		ret = file->f_op->read_iter(&aio->kiocb, &iter);
+	if (ret == -EIOCBQUEUED) {
+		aio_drop_hand(aio);
+		return;
+	}
+	/* As read(2) and write(2) do; where it ends in an interrupt nobody can. */
+	if (ret > 0 && aio->rw == WRITE)
+		fsnotify_modify(file);
+	else if (ret > 0)
+		fsnotify_access(file);
+	aio_attempt_over(aio, ret);
+}
+
+/* A worker has no resource limits: the submitter's is applied by us. */
+int ioevq_aio_limit_size(struct ioevq_aio *aio)
+{
+	struct inode *inode = file_inode(aio->kiocb.ki_filp);
+	loff_t pos = aio->pos;
+
+	if (aio->rw != WRITE || aio->limit == RLIM_INFINITY || !aio->len ||
+	    !S_ISREG(inode->i_mode))
+		return 0;
+	if (aio->kiocb.ki_flags & IOCB_APPEND)
+		pos = i_size_read(inode);
+	if (pos >= aio->limit)
+		return -EFBIG;
+	aio->len = min_t(u64, aio->len, aio->limit - pos);
+	iov_iter_truncate(&aio->iter, aio->len);
+	return 0;
+}
+
+static void aio_run(struct ioevq_lane_item *item)
+{
+	struct ioevq_aio *aio = container_of(item, struct ioevq_aio, item);
+	struct mm_struct *mm = aio->mm;
+	const struct cred *old;
+
+	/* Nobody is left to see the result in memory that is going away. */
+	if (!mmget_not_zero(mm)) {
+		aio_finish(aio, -ECANCELED);
+		return;
+	}
+	aio->kiocb.ki_flags &= ~IOCB_NOWAIT;
+	if (ioevq_aio_limit_size(aio)) {
+		aio_finish(aio, -EFBIG);
+		mmput(mm);
+		return;
+	}
+	/* All three take references: the request may be gone before they are undone. */
+	old = override_creds(aio->cred);
+	kthread_use_mm(mm);
+#ifdef CONFIG_BLK_CGROUP
+	kthread_associate_blkcg(aio->css);
+#endif
+	if (aio->fsync)
+		aio_finish(aio, vfs_fsync(aio->kiocb.ki_filp, aio->datasync));
+	else
+		aio_issue(aio, false);
+#ifdef CONFIG_BLK_CGROUP
+	kthread_associate_blkcg(NULL);
+#endif
+	kthread_unuse_mm(mm);
+	revert_creds(old);
+	mmput(mm);
+}
+
+/* What no worker has begun can be stopped. Under queue->mutex. */
+bool ioevq_aio_cancel(struct ioevq_kreq *kreq)
+{
+	struct ioevq_aio *aio = to_aio(kreq);
+	struct file *file;
+
+	if (!ioevq_lane_remove(kreq->q, &aio->item))
+		return false;
+	file = get_file(aio->kiocb.ki_filp);
+	aio_finish(aio, -ECANCELED);
+	ioevq_queue_fput(kreq->q, file);
+	return true;
+}
+
+/*
+ * Must it go to a lane at once? Where nobody looks at IOCB_NOWAIT, where a sync would
+ * block, and where a second attempt would write elsewhere.
+ */
+static bool aio_needs_lane(struct ioevq_aio *aio)
+{
+	if (aio->fsync || !(aio->kiocb.ki_filp->f_mode & FMODE_NOWAIT))
+		return true;
+	return aio->rw == WRITE &&
+	       (iocb_is_dsync(&aio->kiocb) || aio->kiocb.ki_flags & IOCB_APPEND);
+}
+
+/*
+ * Accept and start it: from here on there will be an event. In the submitter's
+ * context, under queue->mutex.
+ */
+void ioevq_aio_start(struct ioevq_aio *aio)
+{
+	struct ioevq_queue *q = aio->kreq.q;
+	struct file *file = get_file(aio->kiocb.ki_filp);
+
+	INIT_LIST_HEAD(&aio->item.node);
+	aio->item.run = aio_run;
+	spin_lock_irq(&q->lock);
+	q->inflight++;
+	aio->kreq.state = IOEVQ_LIVE;
+	spin_unlock_irq(&q->lock);
+
+	if (aio->kiocb.ki_flags & IOCB_NOWAIT) {
+		/* The caller's own RWF_NOWAIT: one attempt, and its answer as it is. */
+		aio_issue(aio, false);
+	} else {
+		aio_capture(aio);
+		if (aio_needs_lane(aio)) {
+			ioevq_lane_add(q, &aio->item);
+		} else {
+			aio->kiocb.ki_flags |= IOCB_NOWAIT;
+			aio_issue(aio, true);
+		}
+	}
+	ioevq_queue_fput(q, file);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* File I/O under way; see aio.c. */
+#ifndef IOEVQ_AIO_H
+#define IOEVQ_AIO_H
+
+#include <linux/fs.h>
+#include <linux/uio.h>
+
+#include "lane.h"
+#include "req.h"
+
+struct ioevq_aio {
+	struct ioevq_kreq kreq;
+	struct ioevq_lane_item item;
+	struct kiocb kiocb;		/* ki_filp is our reference until completion */
+	struct iov_iter iter;		/* as submitted; copied for each attempt */
+	struct iovec *iov;		/* what it points to, or NULL */
+	loff_t pos;			/* as submitted */
+	size_t len;
+	size_t done;			/* by earlier attempts */
+	long ret;			/* of the attempt in progress */
+	atomic_t hands;			/* issuing or completing it */
+	int rw;				/* READ, WRITE; FSYNC: see datasync */
+	unsigned long limit;		/* RLIMIT_FSIZE of the submitter */
+	bool fsync;
+	bool datasync;
+	bool may_retry;			/* -EAGAIN is ours, not the caller's */
+	bool write_started;		/* holds freeze protection */
+	/* What a lane needs of the submitter: */
+	struct mm_struct *mm;
+	const struct cred *cred;
+	struct cgroup_subsys_state *css;
+};
+
+static inline struct ioevq_aio *to_aio(struct ioevq_kreq *kreq)
+{
+	return container_of(kreq, struct ioevq_aio, kreq);
+}
+
+void ioevq_aio_complete(struct kiocb *kiocb, long ret);
+int ioevq_aio_limit_size(struct ioevq_aio *aio);
+void ioevq_aio_start(struct ioevq_aio *aio);
+bool ioevq_aio_cancel(struct ioevq_kreq *kreq);
+void ioevq_aio_release(struct ioevq_kreq *kreq);
+
+#endif
