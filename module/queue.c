@@ -12,6 +12,7 @@
 #include "compat/compat.h"
 #include "lane.h"
 #include "req.h"
+#include "wake.h"
 
 struct ioevq_queue *ioevq_queue_from_file(struct file *file)
 {
@@ -114,7 +115,7 @@ static int queue_open(struct inode *inode, struct file *file)
 	mutex_init(&q->mutex);
 	mutex_init(&q->setup_mutex);
 	hash_init(q->index);
-	ioevq_wait_init(q);
+	ioevq_wake_init(q);
 	ioevq_lanes_init(q);
 	INIT_WORK(&q->free_work, queue_free_work);
 	INIT_WORK(&q->fput_work, fput_work);

@@ -3,7 +3,7 @@
  * A queue, its requests and the lock order. Arrows between the files go one way:
  *
  *   main -> ioctl -> queue -> source table -> src_* -> fclose, aio -> lane
- *                                             src_* -> req -> wait -> ring, limit
+ *           ioctl -> wait -> req              src_* -> req -> wake -> ring, limit
  *
  * Locks, outermost first:
  *
@@ -123,9 +123,6 @@ void ioevq_uncharge(struct ioevq_queue *q);
 /* wait.c */
 int ioevq_wait(struct ioevq_queue *q, struct ioevq_event __user *events, u32 min, u32 max,
 	       s64 timeout_ns);
-void ioevq_wake(struct ioevq_queue *q);
-void ioevq_wake_recheck(struct ioevq_queue *q);
 __poll_t ioevq_poll(struct file *file, struct poll_table_struct *pt);
-void ioevq_wait_init(struct ioevq_queue *q);
 
 #endif

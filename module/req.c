@@ -3,6 +3,7 @@
 #include <linux/slab.h>
 
 #include "req.h"
+#include "wake.h"
 
 struct ioevq_kreq *ioevq_kreq_alloc(struct ioevq_queue *q, const struct ioevq_source *src, u32 op,
 				    u64 user_data)

@@ -4,6 +4,7 @@
 #include <linux/fs.h>
 
 #include "req.h"
+#include "wake.h"
 
 /* Post it without new memory: in the ring, or in the record of a message before. */
 static bool post_for_free(struct ioevq_queue *q, const struct ioevq_event *ev)

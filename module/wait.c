@@ -1,98 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Waiting for events and taking them.
- *
- * Waiters form a stack: the last to sleep is the first to wake. An event wakes
- * one waiter, and only if there are as many events as it asked for that no other
- * woken waiter comes for. Those are counted (claimed) from the wake-up until the
- * waiter has taken them; then the stack is looked at again, so that a wake-up
- * that was not used is handed on.
- */
+/* Taking events, and waiting for them. */
 #include <linux/hrtimer.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
 #include "req.h"
-
-struct waiter {
-	struct list_head node;		/* queue->lock; queue->waiters */
-	struct task_struct *task;
-	u32 need;
-	bool woken;			/* queue->lock */
-	bool rechecker;			/* queue->lock; woken to look at files */
-};
-
-static void wake_waiter(struct ioevq_queue *q, struct waiter *w)
-{
-	list_del(&w->node);
-	w->woken = true;
-	q->wakeups++;
-	/* Under the lock: the waiter cannot return before it has taken it. */
-	wake_up_process(w->task);
-}
-
-static void notify_pollers(struct ioevq_queue *q)
-{
-	/* They set q->polled under q->lock after joining the queue: we see them, or they us. */
-	if (q->polled && waitqueue_active(&q->poll_wait))
-		irq_work_queue(&q->poll_kick);
-}
-
-/* Events have come or were left over: queue->lock is held, in any context. */
-void ioevq_wake(struct ioevq_queue *q)
-{
-	struct waiter *w, *next;
-	u64 avail;
-	u32 least;
-
-	lockdep_assert_held(&q->lock);
-
-	notify_pollers(q);
-	if (list_empty(&q->waiters))
-		return;
-	avail = ioevq_ring_available(&q->ring);
-	if (avail < q->claimed + q->least)
-		return;
-	/* As a rule one; more where others than those who were woken had the events. */
-	least = U32_MAX;
-	list_for_each_entry_safe(w, next, &q->waiters, node) {
-		if (avail >= q->claimed + w->need) {
-			q->claimed += w->need;
-			wake_waiter(q, w);
-			if (avail == q->claimed)
-				return;
-		} else {
-			least = min(least, w->need);
-		}
-	}
-	/* All were looked at: none of those that are left has enough. */
-	q->least = least;
-}
-
-/* A file must be looked at: one consumer shall do that. queue->lock is held. */
-void ioevq_wake_recheck(struct ioevq_queue *q)
-{
-	struct waiter *w;
-
-	lockdep_assert_held(&q->lock);
-
-	ioevq_ring_set_flag(&q->ring, IOEVQ_RING_RECHECK, true);
-	notify_pollers(q);
-	if (q->rechecker)
-		return;
-	/* Who has the mutex asks again: pairs with the one in ioevq_unlock(). */
-	smp_mb();
-	if (mutex_is_locked(&q->mutex))
-		return;
-	w = list_first_entry_or_null(&q->waiters, struct waiter, node);
-	if (w) {
-		q->rechecker = true;
-		w->rechecker = true;
-		w->need = 0;
-		wake_waiter(q, w);
-	}
-}
+#include "wake.h"
 
 /*
  * Take up to @max events, as many as are there. They are copied first and taken
@@ -140,7 +54,7 @@ static int take_events(struct ioevq_queue *q, struct ioevq_event __user *to, u32
 }
 
 /* Sleep until @need events are there or a file must be looked at. */
-static int sleep_for(struct ioevq_queue *q, u32 need, ktime_t *expires, struct waiter *w)
+static int sleep_for(struct ioevq_queue *q, u32 need, ktime_t *expires, struct ioevq_waiter *w)
 {
 	bool expired;
 
@@ -178,7 +92,7 @@ static int sleep_for(struct ioevq_queue *q, u32 need, ktime_t *expires, struct w
 }
 
 /* Give back what a wake-up promised us; who else waits may have the rest. */
-static void end_claim(struct ioevq_queue *q, struct waiter *w, bool hand_on)
+static void end_claim(struct ioevq_queue *q, struct ioevq_waiter *w, bool hand_on)
 {
 	if (!w->woken)
 		return;
@@ -218,7 +132,7 @@ int ioevq_wait(struct ioevq_queue *q, struct ioevq_event __user *events, u32 min
 	       s64 timeout_ns)
 {
 	ktime_t until = 0, *expires = NULL;
-	struct waiter w = {};
+	struct ioevq_waiter w = {};
 	u32 taken = 0;
 	int ret;
 
@@ -279,25 +193,4 @@ __poll_t ioevq_poll(struct file *file, struct poll_table_struct *pt)
 		mask |= EPOLLIN | EPOLLRDNORM;
 	spin_unlock_irq(&q->lock);
 	return mask;
-}
-
-/*
- * Pollers of the queue are woken from here, with no lock held: who posts may be
- * inside the wake-up of a file that watches this queue in turn. EPOLL_URING_WAKE
- * tells such files, too, not to go round in circles.
- */
-static void kick_pollers(struct irq_work *work)
-{
-	struct ioevq_queue *q = container_of(work, struct ioevq_queue, poll_kick);
-
-	__wake_up(&q->poll_wait, TASK_NORMAL, 0,
-		  poll_to_key(EPOLLIN | EPOLLRDNORM | EPOLL_URING_WAKE));
-}
-
-void ioevq_wait_init(struct ioevq_queue *q)
-{
-	INIT_LIST_HEAD(&q->waiters);
-	INIT_LIST_HEAD(&q->recheck);
-	init_waitqueue_head(&q->poll_wait);
-	init_irq_work(&q->poll_kick, kick_pollers);
 }
