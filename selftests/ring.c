@@ -30,6 +30,7 @@ FIXTURE_VARIANT_ADD(ring, one_by_ring) { 1, 1, BY_RING };
 FIXTURE_VARIANT_ADD(ring, two_unmapped) { 2, 0, BY_ENTER };
 FIXTURE_VARIANT_ADD(ring, four_by_enter) { 4, 1, BY_ENTER };
 FIXTURE_VARIANT_ADD(ring, four_by_ring) { 4, 1, BY_RING };
+FIXTURE_VARIANT_ADD(ring, sixteen_by_ring) { 16, 1, BY_RING };
 
 FIXTURE_SETUP(ring)
 {
