@@ -45,8 +45,10 @@ struct poll_watch {
 	bool tells;			/* constant; its wake-ups say what is ready */
 	struct sighand_struct *sighand;	/* constant, compared only; see poll_recheck() */
 	/* queue->lock: */
-	__poll_t early;			/* what came before the request was accepted */
+	/* What came before the request was accepted: */
+	__poll_t early;
 	bool early_recheck;
+	bool early_free;
 	__poll_t announced;		/* bits that have a seq */
 	ioevq_seq_t seq[NR_BITS];	/* of the last announcement of each bit */
 	u64 folded;			/* wake-ups without an event of their own */
@@ -130,6 +132,21 @@ static void changed(struct poll_watch *w, __poll_t key)
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
+/* The wait queue is going away, not because the file is closed. */
+static void freed(struct poll_watch *w)
+{
+	struct ioevq_queue *q = w->kreq.q;
+	unsigned long flags;
+
+	spin_lock_irqsave(&q->lock, flags);
+	if (w->kreq.state == IOEVQ_NEW)
+		w->early_free = true;
+	else
+		ioevq_complete_locked(&w->kreq, (__force u32)EPOLLHUP, IOEVQ_EVENT_CLOSED,
+				      w->folded);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
 /* The wake-up: any context, under the lock of the wait queue. */
 static int poll_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *keyp)
 {
@@ -138,7 +155,7 @@ static int poll_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void
 	__poll_t key = key_to_poll(keyp);
 
 	if (unlikely(key & POLLFREE)) {
-		ioevq_complete(&w->kreq, (__force u32)EPOLLHUP, IOEVQ_EVENT_CLOSED, w->folded);
+		freed(w);
 		list_del_init(&wait->entry);
 		/* Last: pairs with detach_entry(). The head may be freed from here on. */
 		smp_store_release(&e->head, NULL);
@@ -296,7 +313,10 @@ static void poll_accept(struct poll_watch *w, __poll_t ready)
 		ready |= w->early;
 	if (ready)
 		announce(w, ready);
-	if (w->early_recheck && w->kreq.state == IOEVQ_LIVE)
+	if (w->early_free)
+		ioevq_complete_locked(&w->kreq, (__force u32)EPOLLHUP, IOEVQ_EVENT_CLOSED,
+				      w->folded);
+	else if (w->early_recheck && w->kreq.state == IOEVQ_LIVE)
 		ioevq_ask_recheck(&w->kreq);
 	spin_unlock_irq(&q->lock);
 }
