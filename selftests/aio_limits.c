@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* File I/O that is refused, limited, held up, or outlives who asked for it. */
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -79,6 +80,26 @@ TEST_F(limits, law_13_no_files_that_nobody_keeps)
 		EXPECT_EQ(-EOPNOTSUPP, try(&self->q, IOEVQ_OP_WRITE, fd, self->buf, 1, 0));
 		close(fd);
 	}
+}
+
+/* Who watches the file is told as of write(2) and read(2). */
+TEST_F(limits, law_13_inotify_is_told)
+{
+	int in = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	struct inotify_event ev;
+	struct ioevq_req req;
+
+	ASSERT_LE(0, in);
+	ASSERT_LE(0, inotify_add_watch(in, self->s.file, IN_MODIFY | IN_ACCESS));
+	ioevq_prep_write(&req, self->s.fd, self->buf, 1, 0, 1);
+	EXPECT_EQ(1, outcome(&self->q, &req));
+	ASSERT_EQ(sizeof(ev), read(in, &ev, sizeof(ev)));
+	EXPECT_EQ(IN_MODIFY, ev.mask);
+	ioevq_prep_read(&req, self->s.fd, self->buf, 1, 0, 1);
+	EXPECT_EQ(1, outcome(&self->q, &req));
+	ASSERT_EQ(sizeof(ev), read(in, &ev, sizeof(ev)));
+	EXPECT_EQ(IN_ACCESS, ev.mask);
+	close(in);
 }
 
 TEST_F(limits, law_14_offset_and_length)
@@ -217,17 +238,27 @@ TEST_F(frozen, law_02_nothing_blocks_who_submits)
 	uint64_t finals = 0;
 	struct ioevq_event ev;
 	struct ioevq_req req;
-	int i;
+	int direct, i;
 
 	for (i = 0; i < 16; i++) {
 		ioevq_prep_write(&req, self->s.fd, self->buf, 4096, 4096 * i, i);
 		req.op_arg = i & 1 ? RWF_DSYNC : 0;
 		ASSERT_EQ(0, submit(&self->q, &req));
 	}
-	/* Nor does it stop what needs no write. */
+	/*
+	 * Nor does it stop what needs no write, and no worker either, of which none is left:
+	 * what is in the cache is read at once, the device ends what is direct.
+	 */
 	EXPECT_TRUE(quiet(&self->q));
 	ioevq_prep_read(&req, self->s.fd, self->buf, 4096, 0, 16);
+	ASSERT_EQ(0, submit(&self->q, &req));
+	EXPECT_EQ(1, query(&self->q).available);
+	EXPECT_NEXT(&self->q, IOEVQ_OP_READ, 16, 4096);
+	direct = open(self->s.file, O_RDONLY | O_DIRECT);
+	ASSERT_LE(0, direct);
+	ioevq_prep_read(&req, direct, self->buf, 4096, 0, 17);
 	EXPECT_EQ(4096, outcome(&self->q, &req));
+	close(direct);
 	ASSERT_EQ(0, ioctl(self->mnt, FITHAW, 0));
 	for (i = 0; i < 16; i++) {
 		ASSERT_EQ(1, next_event(&self->q, &ev));
