@@ -85,7 +85,8 @@ static struct task_struct *child_task(struct pid *pid)
 	/* One thread's exec makes it the leader, and then the old leader dead. */
 	while (p && p != gone && READ_ONCE(p->exit_state) == EXIT_DEAD) {
 		gone = p;
-		smp_rmb();	/* pairs with the order of these in de_thread() */
+		/* de_thread() stores in the other order; amd64 keeps both. */
+		smp_rmb();
 		p = pid_task(pid, PIDTYPE_TGID);
 	}
 	return p == gone ? NULL : p;

@@ -91,6 +91,17 @@ static int sleep_for(struct ioevq_queue *q, u32 need, ktime_t *expires, struct i
 	return expired && !w->woken ? -ETIME : 0;
 }
 
+/* We were woken to look at files, and have, or could not. queue->lock is held. */
+static void end_recheck(struct ioevq_queue *q, struct ioevq_waiter *w)
+{
+	if (!w->rechecker)
+		return;
+	w->rechecker = false;
+	q->rechecker = false;
+	if (!list_empty(&q->recheck))
+		ioevq_wake_recheck(q);
+}
+
 /* Give back what a wake-up promised us; who else waits may have the rest. */
 static void end_claim(struct ioevq_queue *q, struct ioevq_waiter *w, bool hand_on)
 {
@@ -98,16 +109,11 @@ static void end_claim(struct ioevq_queue *q, struct ioevq_waiter *w, bool hand_o
 		return;
 	spin_lock_irq(&q->lock);
 	q->claimed -= w->need;
-	if (w->rechecker) {
-		q->rechecker = false;
-		if (!list_empty(&q->recheck))
-			ioevq_wake_recheck(q);
-	}
+	end_recheck(q, w);
 	if (hand_on)
 		ioevq_wake(q);
 	spin_unlock_irq(&q->lock);
 	w->woken = false;
-	w->rechecker = false;
 }
 
 /* How many events could be taken now, or -EBADFD. */
@@ -142,6 +148,11 @@ int ioevq_wait(struct ioevq_queue *q, struct ioevq_event __user *events, u32 min
 	}
 	for (;;) {
 		ioevq_recheck(q);
+		if (w.rechecker) {
+			spin_lock_irq(&q->lock);
+			end_recheck(q, &w);
+			spin_unlock_irq(&q->lock);
+		}
 		ret = available(q);
 		if (ret < 0)
 			break;

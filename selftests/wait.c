@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Law 6: an event wakes one waiter, the last one that went to sleep. */
+#include "kinds_file.h"
 #include "sleeper.h"
+#include "slow_io.h"
 
 #define MS		1000000LL
 #define SLEEPERS	4
@@ -181,6 +183,56 @@ TEST_F(wait, law_06_only_wait)
 	}
 	EXPECT_EQ(0, ioevq_take(&self->q, &ev));
 	EXPECT_EQ(0, enter_wait(&self->q, NULL, 1, 0, 0));
+}
+
+struct submission {
+	const struct ioevq *q;
+	const struct slow_io *s;
+	int ret;
+};
+
+/* The requests are in memory that is not there yet. */
+static void *submit_slowly(void *arg)
+{
+	struct submission *sub = arg;
+
+	sub->ret = ioevq_submit(sub->q, (struct ioevq_req *)sub->s->pages, 1);
+	return NULL;
+}
+
+/*
+ * Somebody submits for as long as he likes, and a file asks to be looked at, which has
+ * to wait until then: nobody else has to, neither for events nor for his time.
+ */
+TEST_F(wait, law_06_waiting_does_not_wait_for_submissions)
+{
+	struct submission sub = { .q = &self->q };
+	struct ioevq_event ev;
+	pthread_t thread;
+	struct slow_io s;
+	struct thing t;
+
+	ASSERT_EQ(0, slow_make(&s));
+	ASSERT_EQ(0, make_inotify(&t));
+	ASSERT_EQ(0, watch(&self->q, t.fd, POLLIN, IOEVQ_POLL_EDGE, 7));
+	sub.s = &s;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, submit_slowly, &sub));
+	ASSERT_EQ(0, slow_started(&s));
+	ASSERT_TRUE(put_to_sleep(&self->s[0], &self->q, 1, 1, BOUND_NS));
+	ASSERT_EQ(0, rouse_inotify(&t));
+	EXPECT_EQ(0, enter_wait(&self->q, &ev, 0, 1, 0));
+	EXPECT_EQ(0, enter_wait(&self->q, &ev, 1, 1, 20 * MS));
+	EXPECT_TRUE(sleeps(&self->s[0]));
+	/* When it is over who sleeps is told. */
+	ASSERT_EQ(0, slow_finish(&s, 0));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(-EINVAL, sub.ret);
+	EXPECT_EQ(1, woken(&self->s[0]));
+	EXPECT_EQ(7, self->s[0].evs[0].user_data);
+	EXPECT_EQ(POLLIN, self->s[0].evs[0].res);
+	slow_end(&s);
+	close(t.fd);
+	rmdir(t.path);
 }
 
 static int use_cpu(int nr)
