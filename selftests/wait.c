@@ -244,14 +244,15 @@ static int use_cpu(int nr)
 	return sched_setaffinity(0, sizeof(cpu), &cpu);
 }
 
-/* Nobody else runs on CPU 1 until *arg. */
+/* Nobody else runs on CPU 1 from when *arg is 1 until it is 2. */
 static void *occupy(void *arg)
 {
 	struct sched_param param = { .sched_priority = 10 };
 
 	if (use_cpu(1) || sched_setscheduler(0, SCHED_FIFO, &param))
 		return arg;
-	while (!__atomic_load_n((int *)arg, __ATOMIC_ACQUIRE))
+	__atomic_store_n((int *)arg, 1, __ATOMIC_RELEASE);
+	while (__atomic_load_n((int *)arg, __ATOMIC_ACQUIRE) != 2)
 		;
 	return NULL;
 }
@@ -265,12 +266,13 @@ TEST_F(wait, law_06_a_claim_given_up_serves_all)
 	struct ioevq_event ev;
 	pthread_t thread;
 	void *failed;
-	int i, end = 0;
+	int i, state = 0;
 
 	ASSERT_EQ(0, use_cpu(1));
 	ASSERT_TRUE(put_to_sleep(&self->s[0], &self->q, 3, 0, BOUND_NS));
 	ASSERT_EQ(0, use_cpu(0));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, occupy, &end));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, occupy, &state));
+	ASSERT_TRUE(eventually(__atomic_load_n(&state, __ATOMIC_ACQUIRE) == 1));
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(0, ioevq_post(&self->q, i, 0, 0));
 	EXPECT_EQ(1, wakeups(&self->q));
@@ -280,7 +282,7 @@ TEST_F(wait, law_06_a_claim_given_up_serves_all)
 	ASSERT_TRUE(put_to_sleep(&self->s[2], &self->q, 1, 0, BOUND_NS));
 	for (i = 0; i < 2; i++)
 		ASSERT_EQ(0, ioevq_post(&self->q, i, 0, 0));
-	__atomic_store_n(&end, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&state, 2, __ATOMIC_RELEASE);
 	ASSERT_EQ(0, pthread_join(thread, &failed));
 	EXPECT_EQ(NULL, failed);
 	EXPECT_LE(1, woken(&self->s[1]));
