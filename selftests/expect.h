@@ -111,15 +111,6 @@ static inline long module_users(void)
 	return proc_number("/sys/module/ioevq/refcnt");
 }
 
-/* Of what is counted in the whole machine: what the rest of it does meanwhile. */
-#define FILES_TOLERANCE	64
-
-/* Files that are open in the whole machine. */
-static inline long open_files(void)
-{
-	return proc_number("/proc/sys/fs/file-nr");
-}
-
 /* State of a thread as in /proc/PID/stat: 'S' sleeps. 0: there is none. */
 static inline char thread_state(pid_t pid, pid_t tid)
 {
