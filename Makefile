@@ -46,7 +46,7 @@ check:
 check-debug:
 	tools/check/deps build vm check debug
 	$(MAKE) -s build/debug/ioevq.ko selftests
-	tools/vm/run -k debug -t 1500 -- selftests/run
+	tools/vm/run -k debug -t 3000 -- selftests/run
 
 check-mutants:
 	tools/check/deps build vm check
