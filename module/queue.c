@@ -42,7 +42,9 @@ static void queue_drain(struct ioevq_queue *q)
 /* Free a queue that nobody can reach: no file, no mapping, no I/O, no lane. */
 static void queue_free(struct ioevq_queue *q)
 {
-	irq_work_sync(&q->poll_kick);
+	/* With PREEMPT_RT this waits for an RCU grace period, in close(2) as a rule. */
+	if (q->polled)
+		irq_work_sync(&q->poll_kick);
 	flush_work(&q->fput_work);
 	mutex_lock(&q->mutex);
 	queue_drain(q);
