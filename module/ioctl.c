@@ -7,9 +7,11 @@
 
 #include "fclose.h"
 #include "req.h"
+#include "wake.h"
 
 #define KNOWN_SETUP_FLAGS	IOEVQ_SETUP_MAPPED
-#define KNOWN_ENTER_FLAGS	IOEVQ_ENTER_SIGMASK
+#define CLOCK_FLAGS		(IOEVQ_ENTER_ABSTIME | IOEVQ_ENTER_BOOTTIME | IOEVQ_ENTER_REALTIME)
+#define KNOWN_ENTER_FLAGS	(IOEVQ_ENTER_SIGMASK | CLOCK_FLAGS)
 
 union ioevq_args {
 	struct ioevq_info info;
@@ -47,6 +49,7 @@ static long do_info(struct file *file, union ioevq_args *args)
 		info.available = ioevq_ring_available(&q->ring);
 		info.backlog = q->ring.backlog_len;
 		info.wakeups = q->wakeups;
+		info.waiting = q->waiting;
 		spin_unlock_irq(&q->lock);
 	}
 	args->info = info;
@@ -116,11 +119,17 @@ static int wait_sigmask(struct ioevq_queue *q, struct ioevq_enter *enter)
 		set_restore_sigmask();
 		sigprocmask(SIG_SETMASK, &mask, NULL);
 	}
-	ret = ioevq_wait(q, u64_to_user_ptr(enter->events), enter->min, enter->max,
-			 enter->timeout_ns);
+	ret = ioevq_wait(q, enter);
 	if (enter->flags & IOEVQ_ENTER_SIGMASK && ret != -EINTR && test_and_clear_restore_sigmask())
 		sigprocmask(SIG_SETMASK, &current->saved_sigmask, NULL);
 	return ret;
+}
+
+/* How long something takes has nothing to do with the time of day. */
+static bool clock_is_valid(u32 flags)
+{
+	return !(flags & IOEVQ_ENTER_REALTIME) ||
+	       (flags & CLOCK_FLAGS) == (IOEVQ_ENTER_REALTIME | IOEVQ_ENTER_ABSTIME);
 }
 
 static long do_enter(struct file *file, union ioevq_args *args)
@@ -133,7 +142,7 @@ static long do_enter(struct file *file, union ioevq_args *args)
 	if (enter->flags & ~KNOWN_ENTER_FLAGS)
 		return -EOPNOTSUPP;
 	if (enter->nr_reqs > IOEVQ_MAX_BATCH || (enter->max && enter->min > enter->max) ||
-	    enter->timeout_ns < -1 ||
+	    enter->timeout_ns < -1 || !clock_is_valid(enter->flags) ||
 	    (!(enter->flags & IOEVQ_ENTER_SIGMASK) && enter->sigmask))
 		return -EINVAL;
 	if ((enter->nr_reqs && !(file->f_mode & FMODE_WRITE)) ||
@@ -154,22 +163,38 @@ static long do_enter(struct file *file, union ioevq_args *args)
 	return wait_sigmask(q, enter);
 }
 
+static long restrict_ops(struct ioevq_queue *q, u64 ops)
+{
+	if (mutex_lock_interruptible(&q->mutex))
+		return -EINTR;
+	/* The outer one waits for submissions under way, the inner one for SETUP. */
+	mutex_lock(&q->setup_mutex);
+	WRITE_ONCE(q->ops, q->ops & ops);
+	mutex_unlock(&q->setup_mutex);
+	ioevq_unlock(q);
+	return 0;
+}
+
 static long do_control(struct file *file, union ioevq_args *args)
 {
 	struct ioevq_queue *q = file->private_data;
+	u64 arg = args->control.arg;
+	int err;
 
 	if (!(file->f_mode & FMODE_WRITE))
 		return -EBADF;
 	switch (args->control.cmd) {
 	case IOEVQ_CONTROL_RESTRICT:
-		if (mutex_lock_interruptible(&q->mutex))
-			return -EINTR;
-		/* The outer one waits for submissions under way, the inner one for SETUP. */
-		mutex_lock(&q->setup_mutex);
-		WRITE_ONCE(q->ops, q->ops & args->control.arg);
-		mutex_unlock(&q->setup_mutex);
-		ioevq_unlock(q);
-		return 0;
+		return restrict_ops(q, arg);
+	case IOEVQ_CONTROL_CLEAR_ALERT:
+		if (arg)
+			return -EINVAL;
+		fallthrough;
+	case IOEVQ_CONTROL_ALERT:
+		err = ioevq_queue_use(q);
+		if (!err)
+			ioevq_set_alert(q, args->control.cmd == IOEVQ_CONTROL_ALERT, arg);
+		return err;
 	default:
 		return -EOPNOTSUPP;
 	}

@@ -10,7 +10,7 @@
  *   queue->mutex        submission, sweeping, looking at files again; may sleep
  *     fclose bucket     spinlock, process context; what guards weak file pointers
  *       a source's own wait-queue head lock (any context)
- *         queue->lock   irq-safe and innermost, but for the scheduler's
+ *         queue->lock   irq-safe and innermost, but for the scheduler's and the timers'
  *
  * Wake-up callbacks run under a source's lock and take queue->lock only.
  */
@@ -30,6 +30,7 @@
 
 #include "ring.h"
 
+struct ioevq_waiter;
 struct poll_table_struct;
 
 #define IOEVQ_INDEX_BITS	8
@@ -56,11 +57,15 @@ struct ioevq_queue {
 	struct ioevq_ring_state ring;	/* lock; allocated once under mutex */
 	struct list_head waiters;	/* lock; last to sleep first */
 	u64 claimed;			/* lock; events that woken waiters come for */
-	u32 least;			/* lock; no waiter needs fewer events */
+	u32 least;			/* lock; no waiter cares for fewer events */
+	u32 waiting;			/* lock; length of waiters */
+	struct ioevq_waiter *clock;	/* lock; whose batching delay runs */
 	u64 wakeups;			/* lock; statistics */
 	struct list_head recheck;	/* lock; &ioevq_req.recheck, owned by the source */
 	bool rechecker;			/* lock; a waiter was woken to look again */
 	bool polled;			/* lock; somebody polls the queue itself */
+	bool alerted;			/* lock */
+	u64 alert;			/* lock; what for */
 	struct ioevq_rec *done;		/* lock; final records, to be swept */
 	struct ioevq_rec *done_posts;	/* lock; the same of messages, or to be used again */
 	unsigned int inflight;		/* lock; I/O not given back, lanes running */
@@ -121,8 +126,7 @@ int ioevq_charge(struct ioevq_queue *q);
 void ioevq_uncharge(struct ioevq_queue *q);
 
 /* wait.c */
-int ioevq_wait(struct ioevq_queue *q, struct ioevq_event __user *events, u32 min, u32 max,
-	       s64 timeout_ns);
+int ioevq_wait(struct ioevq_queue *q, const struct ioevq_enter *enter);
 __poll_t ioevq_poll(struct file *file, struct poll_table_struct *pt);
 
 #endif

@@ -5,8 +5,24 @@
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
+#include "compat/compat.h"
 #include "req.h"
 #include "wake.h"
+
+/* A call of ENTER that waits or takes, and how far it has come. */
+struct wait {
+	struct ioevq_queue *q;
+	struct ioevq_event __user *events;
+	u32 min;
+	u32 max;
+	u32 taken;
+	bool no_wait;			/* take what is there and go */
+	bool timed;
+	struct hrtimer_sleeper timeout;	/* if timed */
+	bool batch_over;		/* the first event has waited long enough */
+	u64 alert;			/* user data, if it is an alert that we return by */
+	struct ioevq_waiter w;
+};
 
 /*
  * Take up to @max events, as many as are there. They are copied first and taken
@@ -53,42 +69,142 @@ static int take_events(struct ioevq_queue *q, struct ioevq_event __user *to, u32
 	return taken;
 }
 
-/* Sleep until @need events are there or a file must be looked at. */
-static int sleep_for(struct ioevq_queue *q, u32 need, ktime_t *expires, struct ioevq_waiter *w)
+/* How many events the caller is content with. */
+static u32 needed(const struct wait *wait)
 {
-	bool expired;
+	u32 need = wait->min - wait->taken;
+
+	return wait->no_wait || wait->batch_over ? min(need, 1U) : need;
+}
+
+/* The clock is nobody's again. With queue->lock; true if it was ours. */
+static bool end_clock(struct wait *wait)
+{
+	if (wait->q->clock != &wait->w)
+		return false;
+	wait->q->clock = NULL;
+	return true;
+}
+
+/*
+ * How many events may be taken now: 0 if less than needed. -ECANCELED if the queue
+ * is alerted, -EBADFD.
+ */
+static int look(struct wait *wait)
+{
+	struct ioevq_queue *q = wait->q;
+	int ret = 0;
+	u64 n;
 
 	spin_lock_irq(&q->lock);
 	ioevq_ring_flush(&q->ring, 128);
-	if (ioevq_ring_available(&q->ring) >= need) {
-		spin_unlock_irq(&q->lock);
-		return 0;
+	n = ioevq_ring_available(&q->ring);
+	/* Others were faster: the next event is a first one again. */
+	if (!n) {
+		wait->batch_over = false;
+		end_clock(wait);
 	}
-	/* Files that ask to be looked at all the time must not keep us here. */
-	if (signal_pending(current)) {
-		spin_unlock_irq(&q->lock);
-		return -EINTR;
-	}
-	if (!list_empty(&q->recheck) && !mutex_is_locked(&q->mutex)) {
-		spin_unlock_irq(&q->lock);
-		return expires && ktime_after(ktime_get(), *expires) ? -ETIME : 0;
-	}
-	w->task = current;
-	w->need = need;
-	w->woken = false;
-	q->least = list_empty(&q->waiters) ? need : min(q->least, need);
-	list_add(&w->node, &q->waiters);
-	__set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
+	wait->alert = q->alert;
+	if (!ioevq_ring_head_is_sane(&q->ring))
+		ret = -EBADFD;
+	else if (q->alerted && (wait->min || wait->max))
+		ret = -ECANCELED;
+	else if (n && n >= needed(wait))
+		ret = min_t(u64, n, INT_MAX);
 	spin_unlock_irq(&q->lock);
+	return ret;
+}
 
-	expired = !schedule_hrtimeout_range(expires, current->timer_slack_ns, HRTIMER_MODE_ABS);
+/* With queue->lock: is there a reason not to sleep? 1: yes, 0: no, or -EINTR, -ETIME. */
+static int stay_awake(struct wait *wait)
+{
+	struct ioevq_queue *q = wait->q;
+
+	ioevq_ring_flush(&q->ring, 128);
+	if (q->alerted || ioevq_ring_available(&q->ring) >= needed(wait))
+		return 1;
+	/* Files that ask to be looked at all the time must not keep us here. */
+	if (signal_pending(current))
+		return -EINTR;
+	if (list_empty(&q->recheck) || mutex_is_locked(&q->mutex))
+		return 0;
+	return wait->timed && ktime_after(hrtimer_cb_get_time(&wait->timeout.timer),
+					  hrtimer_get_expires(&wait->timeout.timer)) ? -ETIME : 1;
+}
+
+/* On the stack of waiters, and asleep once queue->lock is dropped. */
+static void prepare_sleep(struct wait *wait)
+{
+	struct ioevq_queue *q = wait->q;
+	struct ioevq_waiter *w = &wait->w;
+	u32 cares;
+
+	w->task = current;
+	w->need = needed(wait);
+	w->woken = false;
+	w->batching = w->batch_ns && w->need > 1 && q->clock != w;
+	/* Ours goes on where it was. */
+	if (q->clock == w && !wait->batch_over)
+		hrtimer_sleeper_start_expires(&w->batch, HRTIMER_MODE_ABS);
+	cares = ioevq_waiter_cares(w);
+	q->least = list_empty(&q->waiters) ? cares : min(q->least, cares);
+	list_add(&w->node, &q->waiters);
+	q->waiting++;
+	__set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
+	/* The first event may be there, and its time begins. */
+	if (w->batching)
+		ioevq_wake(q);
+}
+
+/* With queue->lock, awake again. */
+static void end_sleep(struct wait *wait)
+{
+	struct ioevq_waiter *w = &wait->w;
+
+	if (!w->woken) {
+		list_del(&w->node);
+		wait->q->waiting--;
+	}
+	w->batching = false;
+}
+
+/* Sleep until needed() events are there or a file must be looked at. */
+static int sleep_for(struct wait *wait)
+{
+	struct ioevq_queue *q = wait->q;
+	bool expired;
+	int ret;
+
+	spin_lock_irq(&q->lock);
+	ret = stay_awake(wait);
+	if (!ret)
+		prepare_sleep(wait);
+	spin_unlock_irq(&q->lock);
+	if (ret)
+		return min(ret, 0);
+
+	if (wait->timed) {
+		wait->timeout.task = current;
+		hrtimer_sleeper_start_expires(&wait->timeout, HRTIMER_MODE_ABS);
+	}
+	if (!wait->timed || wait->timeout.task)
+		schedule();
+	if (wait->timed)
+		hrtimer_cancel(&wait->timeout.timer);
 	__set_current_state(TASK_RUNNING);
 
 	spin_lock_irq(&q->lock);
-	if (!w->woken)
-		list_del(&w->node);
+	end_sleep(wait);
 	spin_unlock_irq(&q->lock);
-	return expired && !w->woken ? -ETIME : 0;
+	/* Nobody starts it any more. */
+	if (wait->w.batch_ns) {
+		hrtimer_cancel(&wait->w.batch.timer);
+		if (!wait->w.batch.task)
+			wait->batch_over = true;
+		wait->w.batch.task = current;
+	}
+	expired = wait->timed && !wait->timeout.task;
+	return expired && !wait->w.woken ? -ETIME : 0;
 }
 
 /* We were woken to look at files, and have, or could not. queue->lock is held. */
@@ -116,79 +232,137 @@ static void end_claim(struct ioevq_queue *q, struct ioevq_waiter *w, bool hand_o
 	w->woken = false;
 }
 
-/* How many events could be taken now, or -EBADFD. */
-static int available(struct ioevq_queue *q)
+/* What is left may be another's batch, whose clock begins. */
+static void hand_on_clock(struct wait *wait)
 {
-	bool sane;
-	u64 n;
+	if (!wait->w.batch_ns)
+		return;
+	spin_lock_irq(&wait->q->lock);
+	if (end_clock(wait))
+		ioevq_wake(wait->q);
+	spin_unlock_irq(&wait->q->lock);
+}
 
-	spin_lock_irq(&q->lock);
-	ioevq_ring_flush(&q->ring, 128);
-	sane = ioevq_ring_head_is_sane(&q->ring);
-	n = ioevq_ring_available(&q->ring);
-	spin_unlock_irq(&q->lock);
-	return sane ? min_t(u64, n, INT_MAX) : -EBADFD;
+/* Look at files first, then take what there is: 0 to go on, 1 to return, or an errno. */
+static int look_and_take(struct wait *wait)
+{
+	struct ioevq_queue *q = wait->q;
+	int ret;
+
+	ioevq_recheck(q);
+	if (wait->w.rechecker) {
+		spin_lock_irq(&q->lock);
+		end_recheck(q, &wait->w);
+		spin_unlock_irq(&q->lock);
+	}
+	ret = look(wait);
+	if (ret > 0 && wait->max) {
+		ret = take_events(q, wait->events + wait->taken, wait->max - wait->taken);
+		if (ret > 0)
+			wait->taken += ret;
+	} else if (ret > 0) {
+		/* Who only waits takes from the mapped ring. */
+		wait->taken = ret;
+	}
+	if (ret < 0)
+		return ret;
+	/* A batch that others have taken from meanwhile is not waited for again. */
+	return wait->no_wait || wait->taken >= wait->min || (wait->w.batch_ns && wait->taken);
+}
+
+static int wait_loop(struct wait *wait)
+{
+	int why = 0, ret;
+
+	for (;;) {
+		ret = look_and_take(wait);
+		/* Events come before the timeout and the signal. */
+		if (ret)
+			return ret < 0 || wait->taken ? ret : why;
+		end_claim(wait->q, &wait->w, true);
+		ret = sleep_for(wait);
+		/* Killed while it was woken: another must have what it was woken for. */
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (ret) {
+			/* A last look. */
+			why = ret == -ETIME ? 0 : ret;
+			wait->no_wait = true;
+		}
+	}
+}
+
+/* An event of the queue itself. */
+static int tell_alert(struct wait *wait)
+{
+	struct ioevq_event ev = {
+		.user_data = wait->alert, .op = IOEVQ_OP_NOP, .flags = IOEVQ_EVENT_ALERT,
+	};
+
+	if (!wait->max || wait->taken)
+		return 0;
+	if (copy_to_user(wait->events, &ev, sizeof(ev)))
+		return -EFAULT;
+	wait->taken = 1;
+	return 0;
+}
+
+static void prepare_timers(struct wait *wait, const struct ioevq_enter *enter)
+{
+	struct hrtimer *timer = &wait->timeout.timer;
+	clockid_t clock = CLOCK_MONOTONIC;
+	ktime_t t = enter->timeout_ns;
+
+	wait->w.batch_ns = min_t(u64, enter->batch_ns, KTIME_MAX);
+	if (wait->w.batch_ns)
+		hrtimer_init_sleeper_on_stack(&wait->w.batch, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
+	wait->timed = t > 0 && !wait->no_wait;
+	if (!wait->timed)
+		return;
+	if (enter->flags & IOEVQ_ENTER_BOOTTIME)
+		clock = CLOCK_BOOTTIME;
+	if (enter->flags & IOEVQ_ENTER_REALTIME)
+		clock = CLOCK_REALTIME;
+	hrtimer_init_sleeper_on_stack(&wait->timeout, clock, HRTIMER_MODE_ABS);
+	if (enter->flags & IOEVQ_ENTER_ABSTIME)
+		t = compat_timens_to_host(clock, t);
+	else
+		t = ktime_add_safe(hrtimer_cb_get_time(timer), t);
+	hrtimer_set_expires_range_ns(timer, t, rt_task(current) ? 0 : current->timer_slack_ns);
+}
+
+static void destroy_timers(struct wait *wait)
+{
+	if (wait->timed)
+		destroy_hrtimer_on_stack(&wait->timeout.timer);
+	if (wait->w.batch_ns)
+		destroy_hrtimer_on_stack(&wait->w.batch.timer);
 }
 
 /*
- * Returns the number of events taken (@max 0: available), or -EINTR, -EFAULT,
- * -EBADFD if there was none. @timeout_ns as in the interface, checked.
+ * Returns the number of events taken (with max 0: available), or -EINTR, -EFAULT,
+ * -EBADFD if there was none. The arguments were checked.
  */
-int ioevq_wait(struct ioevq_queue *q, struct ioevq_event __user *events, u32 min, u32 max,
-	       s64 timeout_ns)
+int ioevq_wait(struct ioevq_queue *q, const struct ioevq_enter *enter)
 {
-	ktime_t until = 0, *expires = NULL;
-	struct ioevq_waiter w = {};
-	u32 taken = 0;
+	struct wait wait = {
+		.q = q,
+		.events = u64_to_user_ptr(enter->events),
+		.min = enter->min,
+		.max = enter->max,
+		.no_wait = !enter->timeout_ns || !enter->min,
+	};
 	int ret;
 
-	if (timeout_ns > 0) {
-		until = ktime_add_safe(ktime_get(), ns_to_ktime(timeout_ns));
-		expires = &until;
-	}
-	for (;;) {
-		ioevq_recheck(q);
-		if (w.rechecker) {
-			spin_lock_irq(&q->lock);
-			end_recheck(q, &w);
-			spin_unlock_irq(&q->lock);
-		}
-		ret = available(q);
-		if (ret < 0)
-			break;
-		if (!max) {
-			if ((u32)ret >= min || !timeout_ns)
-				break;
-		} else if (!timeout_ns || (u32)ret >= min - taken) {
-			ret = take_events(q, events + taken, max - taken);
-			if (ret < 0)
-				break;
-			taken += ret;
-			if (taken >= min || !timeout_ns)
-				break;
-		}
-		end_claim(q, &w, true);
-		ret = sleep_for(q, min - taken, expires, &w);
-		if (ret == -ETIME || (ret == -EINTR && !fatal_signal_pending(current))) {
-			/* A last look: events come before the timeout and the signal. */
-			int last = max ? take_events(q, events + taken, max - taken)
-				       : available(q);
-
-			if (max && last > 0)
-				taken += last;
-			else if (last || ret == -ETIME)
-				ret = last;
-			break;
-		}
-		/* Killed while it was woken: another must have what it was woken for. */
-		if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
-		if (ret)
-			break;
-	}
+	prepare_timers(&wait, enter);
+	ret = wait_loop(&wait);
+	if (ret == -ECANCELED)
+		ret = tell_alert(&wait);
 	/* Who only waits takes from the mapped ring: what woke it is not for others. */
-	end_claim(q, &w, max || ret < 0);
-	return taken ?: ret;
+	end_claim(q, &wait.w, wait.max || ret < 0);
+	hand_on_clock(&wait);
+	destroy_timers(&wait);
+	return wait.taken ?: min(ret, 0);
 }
 
 __poll_t ioevq_poll(struct file *file, struct poll_table_struct *pt)
@@ -200,7 +374,7 @@ __poll_t ioevq_poll(struct file *file, struct poll_table_struct *pt)
 	spin_lock_irq(&q->lock);
 	q->polled = true;
 	if (ioevq_queue_ready(q) &&
-	    (ioevq_ring_available(&q->ring) || !list_empty(&q->recheck)))
+	    (ioevq_ring_available(&q->ring) || !list_empty(&q->recheck) || q->alerted))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	spin_unlock_irq(&q->lock);
 	return mask;

@@ -16,6 +16,7 @@
 static void wake_waiter(struct ioevq_queue *q, struct ioevq_waiter *w)
 {
 	list_del(&w->node);
+	q->waiting--;
 	w->woken = true;
 	q->wakeups++;
 	/* Under the lock: the waiter cannot return before it has taken it. */
@@ -27,6 +28,15 @@ static void notify_pollers(struct ioevq_queue *q)
 	/* They set q->polled under q->lock after joining the queue: we see them, or they us. */
 	if (q->polled && waitqueue_active(&q->poll_wait))
 		irq_work_queue(&q->poll_kick);
+}
+
+/* The first event that nobody comes for yet is here. It has one clock, not one for each. */
+static void start_clock(struct ioevq_queue *q, struct ioevq_waiter *w)
+{
+	q->clock = w;
+	w->batching = false;
+	hrtimer_set_expires(&w->batch.timer, ktime_add_safe(ktime_get(), w->batch_ns));
+	hrtimer_sleeper_start_expires(&w->batch, HRTIMER_MODE_ABS);
 }
 
 /* Events have come or were left over: queue->lock is held, in any context. */
@@ -52,9 +62,11 @@ void ioevq_wake(struct ioevq_queue *q)
 			wake_waiter(q, w);
 			if (avail == q->claimed)
 				return;
-		} else {
-			least = min(least, w->need);
+			continue;
 		}
+		if (w->batching && !q->clock && avail > q->claimed)
+			start_clock(q, w);
+		least = min(least, ioevq_waiter_cares(w));
 	}
 	/* All were looked at: none of those that are left has enough. */
 	q->least = least;
@@ -82,6 +94,40 @@ void ioevq_wake_recheck(struct ioevq_queue *q)
 		w->need = 0;
 		wake_waiter(q, w);
 	}
+}
+
+/* Everybody who sleeps now shall look for himself. Drops queue->lock in between. */
+static void wake_all(struct ioevq_queue *q)
+{
+	unsigned int budget = 64;
+	struct ioevq_waiter *w;
+	LIST_HEAD(waiters);
+
+	notify_pollers(q);
+	/* Who goes to sleep from here on has looked; who gives up leaves this list, too. */
+	list_splice_init(&q->waiters, &waiters);
+	while ((w = list_first_entry_or_null(&waiters, struct ioevq_waiter, node))) {
+		w->need = 0;
+		wake_waiter(q, w);
+		if (!--budget) {
+			budget = 64;
+			spin_unlock_irq(&q->lock);
+			cond_resched();
+			spin_lock_irq(&q->lock);
+		}
+	}
+}
+
+/* Sticky: whoever waits, or comes to wait, is told until it is cleared. */
+void ioevq_set_alert(struct ioevq_queue *q, bool on, u64 user_data)
+{
+	spin_lock_irq(&q->lock);
+	q->alerted = on;
+	q->alert = user_data;
+	ioevq_ring_set_flag(&q->ring, IOEVQ_RING_ALERT, on);
+	if (on)
+		wake_all(q);
+	spin_unlock_irq(&q->lock);
 }
 
 /*

@@ -3,18 +3,34 @@
 #ifndef IOEVQ_WAKE_H
 #define IOEVQ_WAKE_H
 
+#include <linux/hrtimer.h>
+
 #include "queue.h"
 
+/*
+ * What wakes a waiter: events; a file to be looked at; or everybody is woken, to look for
+ * themselves.
+ */
 struct ioevq_waiter {
 	struct list_head node;		/* queue->lock; queue->waiters */
 	struct task_struct *task;
 	u32 need;
 	bool woken;			/* queue->lock */
 	bool rechecker;			/* queue->lock; woken to look at files */
+	bool batching;			/* queue->lock; an event would start its clock */
+	u64 batch_ns;			/* constant */
+	struct hrtimer_sleeper batch;	/* the clock; see ioevq_queue.clock */
 };
 
 void ioevq_wake_init(struct ioevq_queue *q);
 void ioevq_wake(struct ioevq_queue *q);
 void ioevq_wake_recheck(struct ioevq_queue *q);
+void ioevq_set_alert(struct ioevq_queue *q, bool on, u64 user_data);
+
+/* How many events it takes for the waiter to be of interest. */
+static inline u32 ioevq_waiter_cares(const struct ioevq_waiter *w)
+{
+	return w->batching ? 1 : w->need;
+}
 
 #endif

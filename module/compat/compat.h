@@ -9,6 +9,8 @@
 #include <linux/fs.h>
 #include <linux/fsnotify_backend.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/time_namespace.h>
 #include <linux/version.h>
 
 #ifndef CONFIG_FSNOTIFY
@@ -51,6 +53,30 @@ static inline void compat_vm_flags_set(struct vm_area_struct *vma, vm_flags_t fl
 #else
 	vm_flags_set(vma, flags);
 #endif
+}
+
+/*
+ * A time of the caller's time namespace, not negative, as the kernel knows it. What
+ * timens_ktime_to_host() is for, which needs symbols that are not exported.
+ */
+static inline ktime_t compat_timens_to_host(clockid_t clock, ktime_t time)
+{
+#ifdef CONFIG_TIME_NS
+	struct timens_offsets *offsets = &current->nsproxy->time_ns->offsets;
+	ktime_t offset = 0;
+
+	if (clock == CLOCK_MONOTONIC)
+		offset = timespec64_to_ktime(offsets->monotonic);
+	else if (clock == CLOCK_BOOTTIME)
+		offset = timespec64_to_ktime(offsets->boottime);
+	/* A time before the clock began has passed, one beyond its end does not come. */
+	if (time < offset)
+		return 0;
+	if (offset < 0 && time > KTIME_MAX + offset)
+		return KTIME_MAX;
+	time -= offset;
+#endif
+	return time;
 }
 
 #endif

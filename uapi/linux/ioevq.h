@@ -187,12 +187,16 @@ struct ioevq_req {
  * @IOEVQ_EVENT_RESCAN: children may have ended that have no event of their own,
  *	or had ended before the watch began: call waitid(2) with WNOHANG until it
  *	finds none
+ * @IOEVQ_EVENT_ALERT: the queue is alerted, see %IOEVQ_CONTROL_ALERT. Such an event
+ *	belongs to no request: op is %IOEVQ_OP_NOP, user_data the argument of the
+ *	alert. It comes alone, to every wait, until the alert is cleared.
  */
 enum ioevq_event_flags {
 	IOEVQ_EVENT_MORE = 1,
 	IOEVQ_EVENT_CLOSED = 2,
 	IOEVQ_EVENT_AUTOREAP = 4,
-	IOEVQ_EVENT_RESCAN = 8
+	IOEVQ_EVENT_RESCAN = 8,
+	IOEVQ_EVENT_ALERT = 16
 };
 
 /**
@@ -222,10 +226,12 @@ struct ioevq_event {
  *	them in
  * @IOEVQ_RING_RECHECK: the kernel must look at watched files again before it
  *	can tell; IOEVQ_IOC_ENTER does that
+ * @IOEVQ_RING_ALERT: the queue is alerted: IOEVQ_IOC_ENTER tells by what
  */
 enum ioevq_ring_flags {
 	IOEVQ_RING_BACKLOG = 1,
-	IOEVQ_RING_RECHECK = 2
+	IOEVQ_RING_RECHECK = 2,
+	IOEVQ_RING_ALERT = 8
 };
 
 /**
@@ -285,7 +291,10 @@ enum ioevq_features {
  * @requests: out: requests that hold memory in this queue now
  * @available: out: events that can be taken now, those in the backlog included
  * @backlog: out: of these, events that wait outside of the ring
- * @wakeups: out: waiting consumers woken so far
+ * @wakeups: out: waiting consumers woken so far, not counting by time or signal
+ * @waiting: out: consumers asleep in a wait
+ * @__reserved: out: 0
+ * @__reserved2: out: 0
  *
  * EOPNOTSUPP: no such operation.
  */
@@ -309,6 +318,9 @@ struct ioevq_info {
 	__aligned_u64 available;
 	__aligned_u64 backlog;
 	__aligned_u64 wakeups;
+	__u32 __reserved[2];
+	__u32 waiting;
+	__u32 __reserved2;
 };
 
 /**
@@ -334,7 +346,8 @@ enum ioevq_setup_flags {
  * mmap(2) takes exactly this size and offset and needs MAP_SHARED, else EINVAL.
  *
  * Errors: EBUSY (set up before, or in use), EINVAL (entries larger than
- * max_entries), EOPNOTSUPP (flags; ops of unknown operations), ENOMEM.
+ * max_entries), EOPNOTSUPP (flags; ops of unknown
+ * operations), ENOMEM.
  */
 struct ioevq_setup {
 	__u32 size;
@@ -352,9 +365,19 @@ struct ioevq_setup {
 /**
  * enum ioevq_enter_flags - flags of &struct ioevq_enter
  * @IOEVQ_ENTER_SIGMASK: replace the signal mask by sigmask while waiting
+ * @IOEVQ_ENTER_ABSTIME: timeout_ns is a time of the clock, not from now on. In a time
+ *	namespace (time_namespaces(7)) it is the time that the caller sees.
+ * @IOEVQ_ENTER_BOOTTIME: the clock is CLOCK_BOOTTIME, which goes on during suspend,
+ *	instead of CLOCK_MONOTONIC
+ * @IOEVQ_ENTER_REALTIME: the clock is CLOCK_REALTIME, which may be set meanwhile, and
+ *	the timeout follows that. Only with %IOEVQ_ENTER_ABSTIME, and not with
+ *	%IOEVQ_ENTER_BOOTTIME (EINVAL).
  */
 enum ioevq_enter_flags {
-	IOEVQ_ENTER_SIGMASK = 1
+	IOEVQ_ENTER_SIGMASK = 1,
+	IOEVQ_ENTER_ABSTIME = 2,
+	IOEVQ_ENTER_BOOTTIME = 4,
+	IOEVQ_ENTER_REALTIME = 8
 };
 
 /**
@@ -368,14 +391,23 @@ enum ioevq_enter_flags {
  * @min: in: events to wait for; 0 = do not wait
  * @max: in: length of the array; 0 = take none: only wait until @min are there,
  *	to be taken from the mapped ring. Not less than min otherwise (EINVAL).
- * @timeout_ns: in: longest wait in nanoseconds; -1 = for ever, 0 = none
+ * @timeout_ns: in: longest wait in nanoseconds, or with %IOEVQ_ENTER_ABSTIME the time
+ *	when it is over; -1 = for ever, 0 = none
  * @sigmask: in: signal mask as a 64-bit set, bit 0 = signal 1
+ * @batch_ns: in: be content with less than min events at the latest when the first of
+ *	them has waited for so many nanoseconds, counted from the begin of this wait if
+ *	it was there before; 0 = wait for all. The caller sleeps through: it is woken
+ *	once, by the last event or by the clock. Of several such callers one takes what
+ *	is there by then.
  *
  * Returns the number of events taken (with max 0: available), which is less
- * than min if the time was over. If a request is refused the ioctl fails with
- * its errno and submitted is its index: requests before it stand, those after
- * it are untouched, nothing was waited for or taken. submitted less than nr_reqs
- * tells this case from an error of the wait, where all were accepted.
+ * than min if the time was over or the queue is alerted. With max 0 an alert shows
+ * in the flags of the mapped ring only.
+ *
+ * If a request is refused the ioctl fails with its errno and submitted is its index:
+ * requests before it stand, those after it are untouched, nothing was waited for or
+ * taken. submitted less than nr_reqs tells this case from an error of the wait, where
+ * all were accepted.
  *
  * Errors, besides those of the operations: EINVAL (counts, timeout), EINTR (a
  * signal, and no event was there), EBADF (the descriptor is not open for
@@ -396,6 +428,7 @@ struct ioevq_enter {
 	__u32 max;
 	__aligned_s64 timeout_ns;
 	__aligned_u64 sigmask;
+	__aligned_u64 batch_ns;
 };
 
 /**
@@ -404,9 +437,15 @@ struct ioevq_enter {
  *	arg (1 << op) that were accepted until now. There is no way back: others
  *	are refused with EPERM. It is about what is submitted to this queue: messages
  *	that are posted to it by way of another queue are received all the same.
+ * @IOEVQ_CONTROL_ALERT: every wait that takes events, present or to come, returns at
+ *	once with one event (%IOEVQ_EVENT_ALERT, user_data arg); the queue's own events stay where they are. Given again
+ *	it replaces arg.
+ * @IOEVQ_CONTROL_CLEAR_ALERT: end that; arg is 0
  */
 enum ioevq_control_cmd {
-	IOEVQ_CONTROL_RESTRICT = 1
+	IOEVQ_CONTROL_RESTRICT = 1,
+	IOEVQ_CONTROL_ALERT = 3,
+	IOEVQ_CONTROL_CLEAR_ALERT = 4
 };
 
 /**
@@ -415,7 +454,8 @@ enum ioevq_control_cmd {
  * @cmd: in: &enum ioevq_control_cmd
  * @arg: in: argument of the command
  *
- * Errors: EBADF (the descriptor is not open for writing), EOPNOTSUPP (command).
+ * Errors: EBADF (the descriptor is not open for writing), EOPNOTSUPP (command),
+ * EINVAL (arg), ENOMEM (the first use of the queue).
  */
 struct ioevq_control {
 	__u32 size;

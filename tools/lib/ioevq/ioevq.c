@@ -90,15 +90,26 @@ EXPORT int ioevq_info(const struct ioevq *q, struct ioevq_info *info)
 	return ioevq_ioctl(q->fd, IOEVQ_IOC_INFO, info);
 }
 
-EXPORT int ioevq_restrict(const struct ioevq *q, uint64_t ops)
+static int ioevq_control(const struct ioevq *q, uint32_t cmd, uint64_t arg)
 {
-	struct ioevq_control control = {
-		.size = sizeof(control),
-		.cmd = IOEVQ_CONTROL_RESTRICT,
-		.arg = ops,
-	};
+	struct ioevq_control control = { .size = sizeof(control), .cmd = cmd, .arg = arg };
 
 	return ioevq_ioctl(q->fd, IOEVQ_IOC_CONTROL, &control);
+}
+
+EXPORT int ioevq_restrict(const struct ioevq *q, uint64_t ops)
+{
+	return ioevq_control(q, IOEVQ_CONTROL_RESTRICT, ops);
+}
+
+EXPORT int ioevq_alert(const struct ioevq *q, uint64_t user_data)
+{
+	return ioevq_control(q, IOEVQ_CONTROL_ALERT, user_data);
+}
+
+EXPORT int ioevq_clear_alert(const struct ioevq *q)
+{
+	return ioevq_control(q, IOEVQ_CONTROL_CLEAR_ALERT, 0);
 }
 
 EXPORT int ioevq_enter(const struct ioevq *q, struct ioevq_enter *enter)
@@ -117,33 +128,36 @@ EXPORT int ioevq_submit(const struct ioevq *q, const struct ioevq_req *reqs, uns
 	return (int)enter.submitted;
 }
 
-static int ioevq_wait_mask(const struct ioevq *q, struct ioevq_event *events, unsigned int min,
-			   unsigned int max, int64_t timeout_ns, const sigset_t *mask)
+/* May events be taken from the ring, without the kernel having a say? */
+static int ioevq_ring_is_free(const struct ioevq *q)
 {
-	struct ioevq_enter enter = { .timeout_ns = timeout_ns, .max = max };
+	return !(__atomic_load_n(&q->ring->flags, __ATOMIC_RELAXED) & IOEVQ_RING_ALERT);
+}
+
+/* From the ring if enough are there, and else the rest by @enter. */
+static int ioevq_take_or_enter(const struct ioevq *q, struct ioevq_event *events, unsigned int min,
+			       unsigned int max, struct ioevq_enter *enter)
+{
 	unsigned int n = 0;
 	int ret;
 
 	if (!max || min > max)
 		return -EINVAL;
-	while (n < max) {
+	while (n < max && ioevq_ring_is_free(q)) {
 		ret = ioevq_take(q, &events[n]);
 		if (ret < 0)
 			return n ? (int)n : ret;
 		if (!ret)
 			break;
-		n++;
+		if (events[n++].flags & IOEVQ_EVENT_ALERT)
+			return (int)n;
 	}
-	if (n >= min)
+	if (n && n >= min)
 		return (int)n;
-	enter.events = (uintptr_t)(events + n);
-	enter.min = min - n;
-	enter.max = max - n;
-	if (mask) {
-		enter.flags = IOEVQ_ENTER_SIGMASK;
-		memcpy(&enter.sigmask, mask, sizeof(enter.sigmask));
-	}
-	ret = ioevq_enter(q, &enter);
+	enter->events = (uintptr_t)(events + n);
+	enter->min = min - n;
+	enter->max = max - n;
+	ret = ioevq_enter(q, enter);
 	if (ret < 0)
 		return n ? (int)n : ret;
 	return (int)n + ret;
@@ -152,13 +166,50 @@ static int ioevq_wait_mask(const struct ioevq *q, struct ioevq_event *events, un
 EXPORT int ioevq_wait(const struct ioevq *q, struct ioevq_event *events, unsigned int min,
 		      unsigned int max, int64_t timeout_ns)
 {
-	return ioevq_wait_mask(q, events, min, max, timeout_ns, NULL);
+	struct ioevq_enter enter = { .timeout_ns = timeout_ns };
+
+	return ioevq_take_or_enter(q, events, min, max, &enter);
 }
 
 EXPORT int ioevq_wait_sigmask(const struct ioevq *q, struct ioevq_event *events, unsigned int min,
 			      unsigned int max, int64_t timeout_ns, const sigset_t *mask)
 {
-	return ioevq_wait_mask(q, events, min, max, timeout_ns, mask);
+	struct ioevq_enter enter = { .timeout_ns = timeout_ns };
+
+	if (mask) {
+		enter.flags = IOEVQ_ENTER_SIGMASK;
+		memcpy(&enter.sigmask, mask, sizeof(enter.sigmask));
+	}
+	return ioevq_take_or_enter(q, events, min, max, &enter);
+}
+
+EXPORT int ioevq_wait_until(const struct ioevq *q, struct ioevq_event *events, unsigned int min,
+			    unsigned int max, clockid_t clock, int64_t time_ns)
+{
+	struct ioevq_enter enter = { .flags = IOEVQ_ENTER_ABSTIME, .timeout_ns = time_ns };
+
+	if (clock == CLOCK_REALTIME)
+		enter.flags |= IOEVQ_ENTER_REALTIME;
+	else if (clock == CLOCK_BOOTTIME)
+		enter.flags |= IOEVQ_ENTER_BOOTTIME;
+	else if (clock != CLOCK_MONOTONIC)
+		return -EINVAL;
+	return ioevq_take_or_enter(q, events, min, max, &enter);
+}
+
+EXPORT int ioevq_wait_batch(const struct ioevq *q, struct ioevq_event *events, unsigned int min,
+			    unsigned int max, int64_t timeout_ns, uint64_t batch_ns)
+{
+	struct ioevq_enter enter = {
+		.events = (uintptr_t)events,
+		.min = min,
+		.max = max,
+		.timeout_ns = timeout_ns,
+		.batch_ns = batch_ns,
+	};
+
+	/* The kernel knows since when the first one waits. */
+	return max ? ioevq_enter(q, &enter) : -EINVAL;
 }
 
 EXPORT int ioevq_take_slow(const struct ioevq *q, struct ioevq_event *event)

@@ -20,6 +20,7 @@
 #include <sys/select.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -85,6 +86,17 @@ int ioevq_info(const struct ioevq *q, struct ioevq_info *info);
 int ioevq_restrict(const struct ioevq *q, uint64_t ops);
 
 /*
+ * ioevq_alert - let every wait return at once, until ioevq_clear_alert()
+ * @user_data: of the event with IOEVQ_EVENT_ALERT that they return. It is the last one
+ *	of a batch.
+ *
+ * Async-signal-safe. For shutdown or reload of all consumers. Returns 0, or -EBADF
+ * (not open for writing), -ENOMEM (first use).
+ */
+int ioevq_alert(const struct ioevq *q, uint64_t user_data);
+int ioevq_clear_alert(const struct ioevq *q);
+
+/*
  * ioevq_submit - submit requests
  * @reqs: filled by the ioevq_prep_*() functions; not used after the return
  *
@@ -111,6 +123,24 @@ int ioevq_wait(const struct ioevq *q, struct ioevq_event *events, unsigned int m
 /* ioevq_wait_sigmask - the same with another signal mask, as ppoll(2) */
 int ioevq_wait_sigmask(const struct ioevq *q, struct ioevq_event *events, unsigned int min,
 		       unsigned int max, int64_t timeout_ns, const sigset_t *mask);
+
+/*
+ * ioevq_wait_until - the same with a time when the wait is over
+ * @clock: CLOCK_MONOTONIC, CLOCK_BOOTTIME or CLOCK_REALTIME, else -EINVAL
+ * @time_ns: of that clock, in nanoseconds; IOEVQ_FOREVER
+ */
+int ioevq_wait_until(const struct ioevq *q, struct ioevq_event *events, unsigned int min,
+		     unsigned int max, clockid_t clock, int64_t time_ns);
+
+/*
+ * ioevq_wait_batch - the same, content with less than @min after a delay
+ * @batch_ns: how long the first event may have to wait for the others, in nanoseconds;
+ *	0 = for ever
+ *
+ * Many events for one wake-up, and none is late by more than @batch_ns.
+ */
+int ioevq_wait_batch(const struct ioevq *q, struct ioevq_event *events, unsigned int min,
+		     unsigned int max, int64_t timeout_ns, uint64_t batch_ns);
 
 /*
  * ioevq_enter - submit, wait and take in one system call
@@ -153,6 +183,8 @@ static inline int ioevq_take(const struct ioevq *q, struct ioevq_event *event)
 	struct ioevq_ring *ring = q->ring;
 	__u64 head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
 
+	if (__atomic_load_n(&ring->flags, __ATOMIC_RELAXED) & IOEVQ_RING_ALERT)
+		return ioevq_take_slow(q, event);
 	/* Pairs with the kernel's smp_store_release() of the tail. */
 	while (head != __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE)) {
 		*event = q->slots[head & q->mask];
