@@ -9,7 +9,7 @@
 #include "req.h"
 #include "wake.h"
 
-#define KNOWN_SETUP_FLAGS	IOEVQ_SETUP_MAPPED
+#define KNOWN_SETUP_FLAGS	(IOEVQ_SETUP_MAPPED | IOEVQ_SETUP_CONCURRENCY)
 #define CLOCK_FLAGS		(IOEVQ_ENTER_ABSTIME | IOEVQ_ENTER_BOOTTIME | IOEVQ_ENTER_REALTIME)
 #define KNOWN_ENTER_FLAGS	(IOEVQ_ENTER_SIGMASK | CLOCK_FLAGS)
 
@@ -29,7 +29,8 @@ static long do_info(struct file *file, union ioevq_args *args)
 		.op = args->info.op,
 		.abi_version = IOEVQ_ABI_VERSION,
 		.event_size = sizeof(struct ioevq_event),
-		.features = ioevq_fclose_works() ? IOEVQ_FEAT_CLOSE_HOOK : 0,
+		.features = IOEVQ_FEAT_CONCURRENCY |
+			    (ioevq_fclose_works() ? IOEVQ_FEAT_CLOSE_HOOK : 0),
 		.ops = READ_ONCE(q->ops),
 		.setup_flags = KNOWN_SETUP_FLAGS,
 		.enter_flags = KNOWN_ENTER_FLAGS,
@@ -38,6 +39,8 @@ static long do_info(struct file *file, union ioevq_args *args)
 		.max_requests = READ_ONCE(ioevq_max_requests),
 		.max_user_requests = READ_ONCE(ioevq_max_user_requests),
 		.requests = atomic_read(&q->requests),
+		.concurrency = READ_ONCE(q->conc.limit),
+		.runnable = atomic_read(&q->conc.running),
 	};
 
 	if (!src)
@@ -64,9 +67,9 @@ static long do_setup(struct file *file, union ioevq_args *args)
 
 	if (setup->flags & ~KNOWN_SETUP_FLAGS)
 		return -EOPNOTSUPP;
-	if (setup->__reserved)
+	if (setup->concurrency && !(setup->flags & IOEVQ_SETUP_CONCURRENCY))
 		return -EINVAL;
-	err = ioevq_queue_setup(q, setup->entries, setup->flags & IOEVQ_SETUP_MAPPED, setup->ops);
+	err = ioevq_queue_setup(q, setup);
 	if (err)
 		return err;
 	setup->entries = q->ring.entries;
@@ -186,6 +189,13 @@ static long do_control(struct file *file, union ioevq_args *args)
 	switch (args->control.cmd) {
 	case IOEVQ_CONTROL_RESTRICT:
 		return restrict_ops(q, arg);
+	case IOEVQ_CONTROL_CONCURRENCY:
+		if (arg > IOEVQ_UNLIMITED)
+			return -EINVAL;
+		err = ioevq_queue_use(q);
+		if (!err)
+			ioevq_set_limit(q, arg);
+		return err;
 	case IOEVQ_CONTROL_CLEAR_ALERT:
 		if (arg)
 			return -EINVAL;

@@ -5,6 +5,7 @@
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 
+#include "conc.h"
 #include "fclose.h"
 #include "req.h"
 
@@ -79,6 +80,7 @@ static void __exit ioevq_exit(void)
 	misc_deregister(&device);
 	ioevq_queues_exit();
 	ioevq_fclose_exit();
+	ioevq_conc_exit();
 	/*
 	 * Who completed the last I/O dropped its reference from inside of our text and
 	 * may have been preempted there, in a thread that is not ours.

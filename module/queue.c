@@ -147,6 +147,7 @@ static int queue_release(struct inode *inode, struct file *file)
 	}
 	queue_drain(q);
 	mutex_unlock(&q->mutex);
+	ioevq_conc_close(&q->conc);
 
 	spin_lock_irq(&q->lock);
 	last = !--q->inflight;
@@ -158,35 +159,36 @@ static int queue_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static int queue_setup_locked(struct ioevq_queue *q, u32 entries, bool mapped, u64 ops)
+static int queue_setup_locked(struct ioevq_queue *q, const struct ioevq_setup *setup)
 {
+	u32 entries = setup->entries ?: ioevq_default_entries;
 	int err;
 
-	if (!entries)
-		entries = ioevq_default_entries;
 	if (entries > ioevq_max_entries)
 		return -EINVAL;
-	if (ops & ~q->ops)
+	if (setup->ops & ~q->ops)
 		return -EOPNOTSUPP;
 	err = ioevq_ring_alloc(&q->ring, roundup_pow_of_two(entries));
 	if (err)
 		return err;
-	if (ops)
-		WRITE_ONCE(q->ops, ops);
-	q->mapped = mapped;
+	if (setup->ops)
+		WRITE_ONCE(q->ops, setup->ops);
+	q->mapped = setup->flags & IOEVQ_SETUP_MAPPED;
+	if (setup->flags & IOEVQ_SETUP_CONCURRENCY)
+		ioevq_set_limit(q, setup->concurrency);
 	/* Pairs with the acquire in ioevq_queue_ready(). */
 	smp_store_release(&q->ready, true);
 	return 0;
 }
 
-/* IOEVQ_IOC_SETUP: once, and before the first use. */
-int ioevq_queue_setup(struct ioevq_queue *q, u32 entries, bool mapped, u64 ops)
+/* IOEVQ_IOC_SETUP: once, and before the first use. The flags were checked. */
+int ioevq_queue_setup(struct ioevq_queue *q, const struct ioevq_setup *setup)
 {
 	int err;
 
 	if (mutex_lock_interruptible(&q->setup_mutex))
 		return -EINTR;
-	err = q->ready ? -EBUSY : queue_setup_locked(q, entries, mapped, ops);
+	err = q->ready ? -EBUSY : queue_setup_locked(q, setup);
 	mutex_unlock(&q->setup_mutex);
 	return err;
 }
@@ -194,11 +196,12 @@ int ioevq_queue_setup(struct ioevq_queue *q, u32 entries, bool mapped, u64 ops)
 /* The first use of a queue that was not set up gives it what is usual. */
 int ioevq_queue_use(struct ioevq_queue *q)
 {
+	static const struct ioevq_setup usual;
 	int err;
 
 	if (ioevq_queue_ready(q))
 		return 0;
-	err = ioevq_queue_setup(q, 0, false, 0);
+	err = ioevq_queue_setup(q, &usual);
 	return err == -EBUSY ? 0 : err;
 }
 

@@ -3,7 +3,7 @@
  * A queue, its requests and the lock order. Arrows between the files go one way:
  *
  *   main -> ioctl -> queue -> source table -> src_* -> fclose, aio -> lane
- *           ioctl -> wait -> req              src_* -> req -> wake -> ring, limit
+ *           ioctl -> wait -> req              src_* -> req -> wake -> ring, conc, limit
  *
  * Locks, outermost first:
  *
@@ -28,6 +28,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include "conc.h"
 #include "ring.h"
 
 struct ioevq_waiter;
@@ -66,6 +67,7 @@ struct ioevq_queue {
 	bool polled;			/* lock; somebody polls the queue itself */
 	bool alerted;			/* lock */
 	u64 alert;			/* lock; what for */
+	struct ioevq_conc conc;		/* see there */
 	struct ioevq_rec *done;		/* lock; final records, to be swept */
 	struct ioevq_rec *done_posts;	/* lock; the same of messages, or to be used again */
 	unsigned int inflight;		/* lock; I/O not given back, lanes running */
@@ -108,7 +110,7 @@ extern unsigned int ioevq_max_user_workers;
 
 /* queue.c */
 struct ioevq_queue *ioevq_queue_from_file(struct file *file);
-int ioevq_queue_setup(struct ioevq_queue *q, u32 entries, bool mapped, u64 ops);
+int ioevq_queue_setup(struct ioevq_queue *q, const struct ioevq_setup *setup);
 int ioevq_queue_use(struct ioevq_queue *q);
 void ioevq_queue_put_inflight(struct ioevq_queue *q);
 void ioevq_queue_fput(struct ioevq_queue *q, struct file *file);

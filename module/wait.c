@@ -77,6 +77,12 @@ static u32 needed(const struct wait *wait)
 	return wait->no_wait || wait->batch_over ? min(need, 1U) : need;
 }
 
+/* The events are there: may we have them? With queue->lock. */
+static bool may_take(struct wait *wait)
+{
+	return !wait->w.consumer || ioevq_conc_keep(&wait->q->conc, wait->w.consumer);
+}
+
 /* The clock is nobody's again. With queue->lock; true if it was ours. */
 static bool end_clock(struct wait *wait)
 {
@@ -87,8 +93,8 @@ static bool end_clock(struct wait *wait)
 }
 
 /*
- * How many events may be taken now: 0 if less than needed. -ECANCELED if the queue
- * is alerted, -EBADFD.
+ * How many events may be taken now: 0 if less than needed, or too many consumers run.
+ * -ECANCELED if the queue is alerted, -EBADFD.
  */
 static int look(struct wait *wait)
 {
@@ -109,7 +115,7 @@ static int look(struct wait *wait)
 		ret = -EBADFD;
 	else if (q->alerted && (wait->min || wait->max))
 		ret = -ECANCELED;
-	else if (n && n >= needed(wait))
+	else if (n && n >= needed(wait) && may_take(wait))
 		ret = min_t(u64, n, INT_MAX);
 	spin_unlock_irq(&q->lock);
 	return ret;
@@ -121,7 +127,10 @@ static int stay_awake(struct wait *wait)
 	struct ioevq_queue *q = wait->q;
 
 	ioevq_ring_flush(&q->ring, 128);
-	if (q->alerted || ioevq_ring_available(&q->ring) >= needed(wait))
+	/* A limit was set meanwhile: join first. */
+	if (q->alerted || (!wait->w.consumer && ioevq_conc_limited(&q->conc)))
+		return 1;
+	if (ioevq_ring_available(&q->ring) >= needed(wait) && may_take(wait))
 		return 1;
 	/* Files that ask to be looked at all the time must not keep us here. */
 	if (signal_pending(current))
@@ -142,6 +151,7 @@ static void prepare_sleep(struct wait *wait)
 	w->task = current;
 	w->need = needed(wait);
 	w->woken = false;
+	w->slot = false;
 	w->batching = w->batch_ns && w->need > 1 && q->clock != w;
 	/* Ours goes on where it was. */
 	if (q->clock == w && !wait->batch_over)
@@ -151,8 +161,10 @@ static void prepare_sleep(struct wait *wait)
 	list_add(&w->node, &q->waiters);
 	q->waiting++;
 	__set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
-	/* The first event may be there, and its time begins. */
-	if (w->batching)
+	/* Our slot may be for another; the first event may be there, and its time begins. */
+	if (w->consumer)
+		ioevq_conc_give_up(w->consumer);
+	if (w->consumer || w->batching)
 		ioevq_wake(q);
 }
 
@@ -165,6 +177,8 @@ static void end_sleep(struct wait *wait)
 		list_del(&w->node);
 		wait->q->waiting--;
 	}
+	if (w->slot)
+		ioevq_conc_got_slot(w->consumer);
 	w->batching = false;
 }
 
@@ -247,8 +261,12 @@ static void hand_on_clock(struct wait *wait)
 static int look_and_take(struct wait *wait)
 {
 	struct ioevq_queue *q = wait->q;
-	int ret;
+	int ret = 0;
 
+	if (wait->min || wait->max)
+		ret = ioevq_conc_join(&q->conc, &wait->w.consumer);
+	if (ret)
+		return ret;
 	ioevq_recheck(q);
 	if (wait->w.rechecker) {
 		spin_lock_irq(&q->lock);
@@ -341,7 +359,7 @@ static void destroy_timers(struct wait *wait)
 
 /*
  * Returns the number of events taken (with max 0: available), or -EINTR, -EFAULT,
- * -EBADFD if there was none. The arguments were checked.
+ * -EBADFD, -ENOMEM if there was none. The arguments were checked.
  */
 int ioevq_wait(struct ioevq_queue *q, const struct ioevq_enter *enter)
 {
@@ -361,6 +379,8 @@ int ioevq_wait(struct ioevq_queue *q, const struct ioevq_enter *enter)
 	/* Who only waits takes from the mapped ring: what woke it is not for others. */
 	end_claim(q, &wait.w, wait.max || ret < 0);
 	hand_on_clock(&wait);
+	if (wait.w.consumer)
+		ioevq_conc_returns(wait.w.consumer);
 	destroy_timers(&wait);
 	return wait.taken ?: min(ret, 0);
 }

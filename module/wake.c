@@ -7,7 +7,11 @@
  * woken waiter comes for. Those are counted (claimed) from the wake-up until the
  * waiter has taken them; then the stack is looked at again, so that a wake-up
  * that was not used is handed on.
+ *
+ * On a queue with a concurrency value it takes a slot, too. Where there is none the
+ * waiters are looked at again when one becomes free.
  */
+#include <linux/cpumask.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
 
@@ -21,6 +25,12 @@ static void wake_waiter(struct ioevq_queue *q, struct ioevq_waiter *w)
 	q->wakeups++;
 	/* Under the lock: the waiter cannot return before it has taken it. */
 	wake_up_process(w->task);
+}
+
+static bool get_slot(struct ioevq_queue *q, struct ioevq_waiter *w)
+{
+	w->slot = w->consumer && ioevq_conc_reserve(&q->conc);
+	return w->slot || !w->consumer;
 }
 
 static void notify_pollers(struct ioevq_queue *q)
@@ -58,6 +68,9 @@ void ioevq_wake(struct ioevq_queue *q)
 	least = U32_MAX;
 	list_for_each_entry_safe(w, next, &q->waiters, node) {
 		if (avail >= q->claimed + w->need) {
+			/* All slots are taken: the same holds for the others. */
+			if (!get_slot(q, w))
+				return;
 			q->claimed += w->need;
 			wake_waiter(q, w);
 			if (avail == q->claimed)
@@ -88,7 +101,7 @@ void ioevq_wake_recheck(struct ioevq_queue *q)
 	if (mutex_is_locked(&q->mutex))
 		return;
 	w = list_first_entry_or_null(&q->waiters, struct ioevq_waiter, node);
-	if (w) {
+	if (w && get_slot(q, w)) {
 		q->rechecker = true;
 		w->rechecker = true;
 		w->need = 0;
@@ -116,6 +129,46 @@ static void wake_all(struct ioevq_queue *q)
 			spin_lock_irq(&q->lock);
 		}
 	}
+}
+
+/* A slot is free, or may be: queue->lock is held. */
+static void wake_held_back(struct ioevq_queue *q)
+{
+	WRITE_ONCE(q->conc.held_back, false);
+	if (!list_empty(&q->recheck))
+		ioevq_wake_recheck(q);
+	ioevq_wake(q);
+}
+
+static void kick_held_back(struct irq_work *work)
+{
+	struct ioevq_queue *q = container_of(work, struct ioevq_queue, conc.kick);
+	unsigned long flags;
+
+	spin_lock_irqsave(&q->lock, flags);
+	wake_held_back(q);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+/* @limit as in the interface. The queue was set up. */
+void ioevq_set_limit(struct ioevq_queue *q, u32 limit)
+{
+	bool was_limited;
+
+	if (!limit)
+		limit = num_online_cpus();
+	if (limit != IOEVQ_UNLIMITED)
+		ioevq_conc_enable();
+	spin_lock_irq(&q->lock);
+	was_limited = ioevq_conc_limited(&q->conc);
+	WRITE_ONCE(q->conc.limit, limit);
+	ioevq_ring_set_flag(&q->ring, IOEVQ_RING_LIMITED, ioevq_conc_limited(&q->conc));
+	/* Who went to sleep without being counted must come back as a consumer. */
+	if (was_limited)
+		wake_held_back(q);
+	else if (ioevq_conc_limited(&q->conc))
+		wake_all(q);
+	spin_unlock_irq(&q->lock);
 }
 
 /* Sticky: whoever waits, or comes to wait, is told until it is cleared. */
@@ -149,4 +202,5 @@ void ioevq_wake_init(struct ioevq_queue *q)
 	INIT_LIST_HEAD(&q->recheck);
 	init_waitqueue_head(&q->poll_wait);
 	init_irq_work(&q->poll_kick, kick_pollers);
+	ioevq_conc_init(&q->conc, kick_held_back);
 }

@@ -8,14 +8,16 @@
 #include "queue.h"
 
 /*
- * What wakes a waiter: events; a file to be looked at; or everybody is woken, to look for
- * themselves.
+ * What wakes a waiter: events, with a slot if it is a consumer of a limited queue; a
+ * file to be looked at, the same; or everybody is woken, to look for themselves.
  */
 struct ioevq_waiter {
 	struct list_head node;		/* queue->lock; queue->waiters */
 	struct task_struct *task;
+	struct ioevq_consumer *consumer;	/* NULL: the queue had no limit */
 	u32 need;
 	bool woken;			/* queue->lock */
+	bool slot;			/* queue->lock; one was reserved for it */
 	bool rechecker;			/* queue->lock; woken to look at files */
 	bool batching;			/* queue->lock; an event would start its clock */
 	u64 batch_ns;			/* constant */
@@ -25,6 +27,7 @@ struct ioevq_waiter {
 void ioevq_wake_init(struct ioevq_queue *q);
 void ioevq_wake(struct ioevq_queue *q);
 void ioevq_wake_recheck(struct ioevq_queue *q);
+void ioevq_set_limit(struct ioevq_queue *q, u32 limit);
 void ioevq_set_alert(struct ioevq_queue *q, bool on, u64 user_data);
 
 /* How many events it takes for the waiter to be of interest. */

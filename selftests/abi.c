@@ -7,16 +7,17 @@
 
 #define PAGE	4096U
 
-/* The four ioctls, and the size of the first version of their structures. */
+/* The four ioctls, and the sizes of the first and the current version of their structures. */
 static const struct {
 	unsigned long cmd;
 	__u32 size;
+	__u32 now;
 	int answers;
 } ioctls[] = {
-	{ IOEVQ_IOC_INFO, 96, 1 },
-	{ IOEVQ_IOC_SETUP, 40, 1 },
-	{ IOEVQ_IOC_ENTER, 56, 1 },
-	{ IOEVQ_IOC_CONTROL, 16, 0 },
+	{ IOEVQ_IOC_INFO, 96, 112, 1 },
+	{ IOEVQ_IOC_SETUP, 40, 40, 1 },
+	{ IOEVQ_IOC_ENTER, 56, 64, 1 },
+	{ IOEVQ_IOC_CONTROL, 16, 16, 0 },
 };
 
 FIXTURE(abi)
@@ -98,21 +99,25 @@ TEST(law_14_layout)
 	FIELD(ioevq_ring, entries, 12);
 	FIELD(ioevq_ring, head, 64);
 
-	EXPECT_EQ(ioctls[0].size, sizeof(struct ioevq_info));
+	EXPECT_EQ(ioctls[0].now, sizeof(struct ioevq_info));
 	FIELD(ioevq_info, features, 16);
 	FIELD(ioevq_info, req_flags, 32);
 	FIELD(ioevq_info, default_entries, 48);
 	FIELD(ioevq_info, entries, 64);
 	FIELD(ioevq_info, available, 72);
 	FIELD(ioevq_info, wakeups, 88);
+	FIELD(ioevq_info, concurrency, 96);
+	FIELD(ioevq_info, runnable, 100);
+	FIELD(ioevq_info, waiting, 104);
 
-	EXPECT_EQ(ioctls[1].size, sizeof(struct ioevq_setup));
+	EXPECT_EQ(ioctls[1].now, sizeof(struct ioevq_setup));
 	FIELD(ioevq_setup, entries, 8);
+	FIELD(ioevq_setup, concurrency, 12);
 	FIELD(ioevq_setup, ops, 16);
 	FIELD(ioevq_setup, ring_size, 24);
 	FIELD(ioevq_setup, ring_offset, 32);
 
-	EXPECT_EQ(ioctls[2].size, sizeof(struct ioevq_enter));
+	EXPECT_EQ(ioctls[2].now, sizeof(struct ioevq_enter));
 	FIELD(ioevq_enter, reqs, 8);
 	FIELD(ioevq_enter, nr_reqs, 16);
 	FIELD(ioevq_enter, submitted, 20);
@@ -121,8 +126,9 @@ TEST(law_14_layout)
 	FIELD(ioevq_enter, max, 36);
 	FIELD(ioevq_enter, timeout_ns, 40);
 	FIELD(ioevq_enter, sigmask, 48);
+	FIELD(ioevq_enter, batch_ns, 56);
 
-	EXPECT_EQ(ioctls[3].size, sizeof(struct ioevq_control));
+	EXPECT_EQ(ioctls[3].now, sizeof(struct ioevq_control));
 	FIELD(ioevq_control, cmd, 4);
 	FIELD(ioevq_control, arg, 8);
 }
@@ -174,7 +180,7 @@ TEST_F(abi, law_14_longer_structures)
 		int fd = open("/dev/ioevq", O_RDWR);
 
 		memset(self->buf, 0, 2 * PAGE);
-		size = ioctls[i].size;
+		size = ioctls[i].now;
 		good(i, self->buf);
 		EXPECT_EQ(-E2BIG, call_sized(fd, i, self->buf, PAGE + 1));
 		EXPECT_EQ(-E2BIG, call_sized(fd, i, self->buf, 2 * PAGE));

@@ -105,4 +105,43 @@ TEST_F(reload, law_11_unload_after_use)
 	}
 }
 
+static int pipes[2];
+
+static void *consume_and_read(void *arg)
+{
+	struct ioevq_event ev;
+	char c;
+
+	enter_wait(arg, &ev, 1, 1, BOUND_NS);
+	return (void *)(long)read(pipes[0], &c, 1);
+}
+
+/* Nor is it by those who were consumers of a queue with a limit, and live on. */
+TEST_F(reload, law_11_unload_with_consumers_alive)
+{
+	pthread_t thread[8];
+	struct ioevq q;
+	unsigned int i, round;
+	void *ret;
+
+	ASSERT_EQ(0, pipe(pipes));
+	for (round = 0; round < 5; round++) {
+		ASSERT_EQ(0, ioevq_open(&q, 0, 0));
+		ASSERT_EQ(0, ioevq_set_concurrency(&q, 3));
+		for (i = 0; i < ARRAY_SIZE(thread); i++) {
+			ASSERT_EQ(0, pthread_create(&thread[i], NULL, consume_and_read, &q));
+			ASSERT_EQ(0, ioevq_post(&q, i, 0, 0));
+		}
+		ASSERT_TRUE(eventually(query(&q).runnable == 0 && query(&q).available == 0));
+		ioevq_close(&q);
+		ASSERT_TRUE(eventually(module_users() == 0));
+		ASSERT_EQ(0, reload(""));
+		ASSERT_EQ(8, write(pipes[1], "12345678", 8));
+		for (i = 0; i < ARRAY_SIZE(thread); i++) {
+			ASSERT_EQ(0, pthread_join(thread[i], &ret));
+			EXPECT_EQ(1, (long)ret);
+		}
+	}
+}
+
 TEST_HARNESS_MAIN

@@ -69,12 +69,12 @@ TEST_F(setup, law_14_info)
 		EXPECT_EQ(op, info.op);
 		EXPECT_EQ(IOEVQ_ABI_VERSION, info.abi_version);
 		EXPECT_EQ(sizeof(struct ioevq_event), info.event_size);
-		EXPECT_EQ(IOEVQ_FEAT_CLOSE_HOOK, info.features);
+		EXPECT_EQ(IOEVQ_FEAT_CLOSE_HOOK | IOEVQ_FEAT_CONCURRENCY, info.features);
 		EXPECT_EQ(ALL_OPS, info.ops);
 		EXPECT_EQ(0, info.req_flags);
 		EXPECT_EQ(op_flags[op], info.op_flags);
-		EXPECT_EQ(IOEVQ_SETUP_MAPPED, info.setup_flags);
-		EXPECT_EQ(IOEVQ_ENTER_SIGMASK, info.enter_flags);
+		EXPECT_EQ(IOEVQ_SETUP_MAPPED | IOEVQ_SETUP_CONCURRENCY, info.setup_flags);
+		EXPECT_EQ(15, info.enter_flags);
 		EXPECT_EQ(get_param("default_entries"), (long)info.default_entries);
 		EXPECT_EQ(get_param("max_entries"), (long)info.max_entries);
 		EXPECT_EQ(get_param("max_requests"), (long)info.max_requests);
@@ -126,11 +126,11 @@ TEST_F(setup, law_14_entries)
 
 TEST_F(setup, law_14_setup_refusals)
 {
-	struct ioevq_setup setup = { .__reserved = 1 };
+	struct ioevq_setup setup = { .concurrency = 1 };
 	unsigned int bit;
 
 	EXPECT_EQ(-EINVAL, do_setup(self->q.fd, &setup));
-	for (bit = 1; bit < 32; bit++) {
+	for (bit = 2; bit < 32; bit++) {
 		setup = (struct ioevq_setup){ .flags = 1U << bit };
 		EXPECT_EQ(-EOPNOTSUPP, do_setup(self->q.fd, &setup));
 		setup.flags |= IOEVQ_SETUP_MAPPED;
@@ -233,7 +233,7 @@ TEST_F(setup, law_13_setup_does_not_widen)
 TEST_F(setup, law_14_control_refusals)
 {
 	struct ioevq_control control = { .size = sizeof(control), .arg = ALL_OPS };
-	static const unsigned int cmds[] = { 0, 2, 3, 0x10001, 0x80000001, ~0U };
+	static const unsigned int cmds[] = { 0, 5, 0x10001, 0x80000001, ~0U };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(cmds); i++) {
@@ -241,6 +241,14 @@ TEST_F(setup, law_14_control_refusals)
 		EXPECT_EQ(-1, ioctl(self->q.fd, IOEVQ_IOC_CONTROL, &control));
 		EXPECT_EQ(EOPNOTSUPP, errno);
 	}
+	control.cmd = IOEVQ_CONTROL_CONCURRENCY;
+	control.arg = IOEVQ_UNLIMITED + 1ULL;
+	EXPECT_EQ(-1, ioctl(self->q.fd, IOEVQ_IOC_CONTROL, &control));
+	EXPECT_EQ(EINVAL, errno);
+	control.cmd = IOEVQ_CONTROL_CLEAR_ALERT;
+	control.arg = 1;
+	EXPECT_EQ(-1, ioctl(self->q.fd, IOEVQ_IOC_CONTROL, &control));
+	EXPECT_EQ(EINVAL, errno);
 }
 
 static int map(int fd, size_t size, off_t offset, int prot, int flags)

@@ -17,6 +17,10 @@
 #error "ioevq needs CONFIG_FSNOTIFY (FANOTIFY or INOTIFY_USER): the close hook is built on it"
 #endif
 
+#ifndef CONFIG_PREEMPT_NOTIFIERS
+#error "ioevq needs CONFIG_PREEMPT_NOTIFIERS (KVM): the concurrency value is built on it"
+#endif
+
 /* Will this file never raise a close event? */
 static inline bool compat_file_is_silent(struct file *file)
 {
@@ -52,6 +56,22 @@ static inline void compat_vm_flags_set(struct vm_area_struct *vma, vm_flags_t fl
 	vma->vm_flags |= flags;
 #else
 	vm_flags_set(vma, flags);
+#endif
+}
+
+/*
+ * In a preempt notifier's sched_out: does the thread leave the CPU because it waits for
+ * something? If not it is preempted. The same test as that of KVM. With PREEMPT_RT a
+ * spinlock is nothing to wait for, either: elsewhere it would spin.
+ */
+static inline bool compat_current_blocks(void)
+{
+	if (READ_ONCE(current->__state) & TASK_RTLOCK_WAIT)
+		return false;
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+	return !current->on_rq;
+#else
+	return !task_is_runnable(current);
 #endif
 }
 

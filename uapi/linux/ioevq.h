@@ -226,11 +226,15 @@ struct ioevq_event {
  *	them in
  * @IOEVQ_RING_RECHECK: the kernel must look at watched files again before it
  *	can tell; IOEVQ_IOC_ENTER does that
+ * @IOEVQ_RING_LIMITED: the queue has a concurrency value: take by IOEVQ_IOC_ENTER,
+ *	which counts. Who takes from the mapped ring all the same, without having
+ *	been let go by a wait, is not counted.
  * @IOEVQ_RING_ALERT: the queue is alerted: IOEVQ_IOC_ENTER tells by what
  */
 enum ioevq_ring_flags {
 	IOEVQ_RING_BACKLOG = 1,
 	IOEVQ_RING_RECHECK = 2,
+	IOEVQ_RING_LIMITED = 4,
 	IOEVQ_RING_ALERT = 8
 };
 
@@ -266,9 +270,11 @@ struct ioevq_ring {
  * enum ioevq_features - feature bits
  * @IOEVQ_FEAT_CLOSE_HOOK: the running kernel passed the self test of the close
  *	hook; without it %IOEVQ_OP_POLL is refused
+ * @IOEVQ_FEAT_CONCURRENCY: queues can have a concurrency value
  */
 enum ioevq_features {
-	IOEVQ_FEAT_CLOSE_HOOK = 1
+	IOEVQ_FEAT_CLOSE_HOOK = 1,
+	IOEVQ_FEAT_CONCURRENCY = 2
 };
 
 /**
@@ -292,9 +298,11 @@ enum ioevq_features {
  * @available: out: events that can be taken now, those in the backlog included
  * @backlog: out: of these, events that wait outside of the ring
  * @wakeups: out: waiting consumers woken so far, not counting by time or signal
+ * @concurrency: out: how many consumers may run at once, or %IOEVQ_UNLIMITED
+ * @runnable: out: consumers that are counted for that: they waited on this queue
+ *	last, were let go, and are not blocked in the kernel
  * @waiting: out: consumers asleep in a wait
  * @__reserved: out: 0
- * @__reserved2: out: 0
  *
  * EOPNOTSUPP: no such operation.
  */
@@ -318,18 +326,25 @@ struct ioevq_info {
 	__aligned_u64 available;
 	__aligned_u64 backlog;
 	__aligned_u64 wakeups;
-	__u32 __reserved[2];
+	__u32 concurrency;
+	__u32 runnable;
 	__u32 waiting;
-	__u32 __reserved2;
+	__u32 __reserved;
 };
+
+/* IOEVQ_UNLIMITED - concurrency value of a queue that lets all its consumers run */
+#define IOEVQ_UNLIMITED		0xffffffffU
 
 /**
  * enum ioevq_setup_flags - flags of &struct ioevq_setup
  * @IOEVQ_SETUP_MAPPED: the ring may be mapped. Without it the queue keeps its
  *	index where no process can write to it, and mmap(2) fails with EACCES.
+ * @IOEVQ_SETUP_CONCURRENCY: the field concurrency counts. Without it the queue is
+ *	%IOEVQ_UNLIMITED.
  */
 enum ioevq_setup_flags {
-	IOEVQ_SETUP_MAPPED = 1
+	IOEVQ_SETUP_MAPPED = 1,
+	IOEVQ_SETUP_CONCURRENCY = 2
 };
 
 /**
@@ -338,7 +353,8 @@ enum ioevq_setup_flags {
  * @flags: in: &enum ioevq_setup_flags
  * @entries: in: ring size in events, rounded up to a power of two; 0 = default.
  *	out: the size that it got
- * @__reserved: must be 0
+ * @concurrency: in: with %IOEVQ_SETUP_CONCURRENCY as arg of
+ *	%IOEVQ_CONTROL_CONCURRENCY, else 0
  * @ops: in: mask of operations (1 << op) to restrict the queue to; 0 = all
  * @ring_size: out: bytes to map
  * @ring_offset: out: offset to pass to mmap(2)
@@ -346,14 +362,14 @@ enum ioevq_setup_flags {
  * mmap(2) takes exactly this size and offset and needs MAP_SHARED, else EINVAL.
  *
  * Errors: EBUSY (set up before, or in use), EINVAL (entries larger than
- * max_entries), EOPNOTSUPP (flags; ops of unknown
+ * max_entries; concurrency without its flag), EOPNOTSUPP (flags; ops of unknown
  * operations), ENOMEM.
  */
 struct ioevq_setup {
 	__u32 size;
 	__u32 flags;
 	__u32 entries;
-	__u32 __reserved;
+	__u32 concurrency;
 	__aligned_u64 ops;
 	__aligned_u64 ring_size;
 	__aligned_u64 ring_offset;
@@ -402,7 +418,8 @@ enum ioevq_enter_flags {
  *
  * Returns the number of events taken (with max 0: available), which is less
  * than min if the time was over or the queue is alerted. With max 0 an alert shows
- * in the flags of the mapped ring only.
+ * in the flags of the mapped ring only. On a queue with a concurrency value, events
+ * are not there for who must not run.
  *
  * If a request is refused the ioctl fails with its errno and submitted is its index:
  * requests before it stand, those after it are untouched, nothing was waited for or
@@ -437,13 +454,23 @@ struct ioevq_enter {
  *	arg (1 << op) that were accepted until now. There is no way back: others
  *	are refused with EPERM. It is about what is submitted to this queue: messages
  *	that are posted to it by way of another queue are received all the same.
+ * @IOEVQ_CONTROL_CONCURRENCY: from now on keep at most arg of the consumers of this
+ *	queue runnable: while so many are, events wait, even if others sleep on the
+ *	queue. 0 = as many as there are CPUs online now; %IOEVQ_UNLIMITED. A thread
+ *	belongs to the queue that it waited on last, and is counted from when it is
+ *	let go until it waits again or blocks anywhere in the kernel (not: is
+ *	preempted). Then another is let go at once. When it runs again the value
+ *	may be exceeded, and nobody is let go until it is not. Threads that have
+ *	not waited since a queue became limited are not counted.
  * @IOEVQ_CONTROL_ALERT: every wait that takes events, present or to come, returns at
- *	once with one event (%IOEVQ_EVENT_ALERT, user_data arg); the queue's own events stay where they are. Given again
+ *	once with one event (%IOEVQ_EVENT_ALERT, user_data arg), whatever the
+ *	concurrency value; the queue's own events stay where they are. Given again
  *	it replaces arg.
  * @IOEVQ_CONTROL_CLEAR_ALERT: end that; arg is 0
  */
 enum ioevq_control_cmd {
 	IOEVQ_CONTROL_RESTRICT = 1,
+	IOEVQ_CONTROL_CONCURRENCY = 2,
 	IOEVQ_CONTROL_ALERT = 3,
 	IOEVQ_CONTROL_CLEAR_ALERT = 4
 };

@@ -102,6 +102,11 @@ EXPORT int ioevq_restrict(const struct ioevq *q, uint64_t ops)
 	return ioevq_control(q, IOEVQ_CONTROL_RESTRICT, ops);
 }
 
+EXPORT int ioevq_set_concurrency(const struct ioevq *q, uint32_t concurrency)
+{
+	return ioevq_control(q, IOEVQ_CONTROL_CONCURRENCY, concurrency);
+}
+
 EXPORT int ioevq_alert(const struct ioevq *q, uint64_t user_data)
 {
 	return ioevq_control(q, IOEVQ_CONTROL_ALERT, user_data);
@@ -131,7 +136,8 @@ EXPORT int ioevq_submit(const struct ioevq *q, const struct ioevq_req *reqs, uns
 /* May events be taken from the ring, without the kernel having a say? */
 static int ioevq_ring_is_free(const struct ioevq *q)
 {
-	return !(__atomic_load_n(&q->ring->flags, __ATOMIC_RELAXED) & IOEVQ_RING_ALERT);
+	return !(__atomic_load_n(&q->ring->flags, __ATOMIC_RELAXED) &
+		 (IOEVQ_RING_LIMITED | IOEVQ_RING_ALERT));
 }
 
 /* From the ring if enough are there, and else the rest by @enter. */

@@ -86,6 +86,15 @@ int ioevq_info(const struct ioevq *q, struct ioevq_info *info);
 int ioevq_restrict(const struct ioevq *q, uint64_t ops);
 
 /*
+ * ioevq_set_concurrency - how many consumers of the queue may run at once
+ * @concurrency: a number, 0 = as many as there are CPUs online, IOEVQ_UNLIMITED; see
+ *	IOEVQ_CONTROL_CONCURRENCY. Every take is a system call then.
+ *
+ * Returns 0, or -EBADF (not open for writing), -ENOMEM (first use).
+ */
+int ioevq_set_concurrency(const struct ioevq *q, uint32_t concurrency);
+
+/*
  * ioevq_alert - let every wait return at once, until ioevq_clear_alert()
  * @user_data: of the event with IOEVQ_EVENT_ALERT that they return. It is the last one
  *	of a batch.
@@ -175,7 +184,8 @@ int ioevq_take_slow(const struct ioevq *q, struct ioevq_event *event);
 /*
  * ioevq_take - take one event from the mapped ring if there is one
  *
- * No system call, unless the kernel asked for one by a flag in the ring.
+ * No system call, unless the kernel asked for one by a flag in the ring. It always
+ * does on a queue with a concurrency value.
  * Returns 1, 0 (no event), or a negative errno of IOEVQ_IOC_ENTER.
  */
 static inline int ioevq_take(const struct ioevq *q, struct ioevq_event *event)
@@ -183,7 +193,8 @@ static inline int ioevq_take(const struct ioevq *q, struct ioevq_event *event)
 	struct ioevq_ring *ring = q->ring;
 	__u64 head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
 
-	if (__atomic_load_n(&ring->flags, __ATOMIC_RELAXED) & IOEVQ_RING_ALERT)
+	if (__atomic_load_n(&ring->flags, __ATOMIC_RELAXED) &
+	    (IOEVQ_RING_LIMITED | IOEVQ_RING_ALERT))
 		return ioevq_take_slow(q, event);
 	/* Pairs with the kernel's smp_store_release() of the tail. */
 	while (head != __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE)) {
