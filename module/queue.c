@@ -118,6 +118,7 @@ static int queue_open(struct inode *inode, struct file *file)
 	mutex_init(&q->setup_mutex);
 	hash_init(q->index);
 	ioevq_wake_init(q);
+	ioevq_nested_init(q);
 	ioevq_lanes_init(q);
 	INIT_WORK(&q->free_work, queue_free_work);
 	INIT_WORK(&q->fput_work, fput_work);
@@ -147,6 +148,7 @@ static int queue_release(struct inode *inode, struct file *file)
 	}
 	queue_drain(q);
 	mutex_unlock(&q->mutex);
+	ioevq_nested_close(q);
 	ioevq_conc_close(&q->conc);
 
 	spin_lock_irq(&q->lock);

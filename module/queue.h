@@ -2,7 +2,7 @@
 /*
  * A queue, its requests and the lock order. Arrows between the files go one way:
  *
- *   main -> ioctl -> queue -> source table -> src_* -> fclose, aio -> lane
+ *   main -> ioctl -> queue -> source table -> src_* -> fclose, nest, aio -> lane
  *           ioctl -> wait -> req              src_* -> req -> wake -> ring, conc, limit
  *
  * Locks, outermost first:
@@ -29,6 +29,7 @@
 #include <linux/workqueue.h>
 
 #include "conc.h"
+#include "nest.h"
 #include "ring.h"
 
 struct ioevq_waiter;
@@ -68,6 +69,7 @@ struct ioevq_queue {
 	bool alerted;			/* lock */
 	u64 alert;			/* lock; what for */
 	struct ioevq_conc conc;		/* see there */
+	struct ioevq_nested nested;	/* see there */
 	struct ioevq_rec *done;		/* lock; final records, to be swept */
 	struct ioevq_rec *done_posts;	/* lock; the same of messages, or to be used again */
 	unsigned int inflight;		/* lock; I/O not given back, lanes running */

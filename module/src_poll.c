@@ -43,6 +43,7 @@ struct poll_watch {
 	__poll_t mask;			/* constant */
 	bool oneshot;			/* constant */
 	bool tells;			/* constant; its wake-ups say what is ready */
+	struct ioevq_nest *nest;	/* constant; if it is a queue that is watched */
 	struct sighand_struct *sighand;	/* constant, compared only; see poll_recheck() */
 	/* queue->lock: */
 	/* What came before the request was accepted: */
@@ -300,6 +301,7 @@ static void poll_release(struct ioevq_kreq *kreq)
 
 	ioevq_fclose_unwatch(&w->close);
 	free_entries(w);
+	ioevq_nest_del(w->nest);
 }
 
 /* Accepted: what has come by now counts. */
@@ -348,10 +350,24 @@ static int poll_arm(struct poll_watch *w, struct file *file)
 	return 0;
 }
 
+static int poll_arm_queue(struct poll_watch *w, struct file *file, struct ioevq_queue *inner)
+{
+	int err;
+
+	w->nest = ioevq_nest_add(&w->kreq, inner);
+	if (IS_ERR(w->nest))
+		return PTR_ERR(w->nest);
+	err = poll_arm(w, file);
+	if (err)
+		ioevq_nest_del(w->nest);
+	return err;
+}
+
 static int poll_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq, const struct ioevq_req *req)
 {
 	struct poll_watch *w = container_of(kreq, struct poll_watch, kreq);
 	__poll_t mask = (__force __poll_t)req->op_arg;
+	struct ioevq_queue *inner;
 	struct file *file;
 	int err;
 
@@ -369,10 +385,11 @@ static int poll_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq, const str
 	w->tells = wakeups_tell(file, w->mask);
 	w->spare = &w->more;
 	w->close.closed = poll_closed;
+	inner = ioevq_queue_from_file(file);
 	if (!file_can_poll(file))
 		err = -EPERM;
-	else if (ioevq_queue_from_file(file))
-		err = -EOPNOTSUPP;
+	else if (inner)
+		err = poll_arm_queue(w, file, inner);
 	else
 		err = poll_arm(w, file);
 	ioevq_queue_fput(q, file);

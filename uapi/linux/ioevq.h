@@ -56,8 +56,10 @@
  *	since the event before that needed none of their own. The watch holds no
  *	reference to the file: the last close() ends it (%IOEVQ_EVENT_CLOSED).
  *	Errors: EBADF; EPERM (the file cannot be polled); EINVAL (mask); EOPNOTSUPP
- *	(this file cannot be watched safely: a queue, a pty master on Linux 6.1, or
- *	any file where %IOEVQ_FEAT_CLOSE_HOOK is missing); ENOMEM.
+ *	(this file cannot be watched safely: a pty master on Linux 6.1, or any file
+ *	where %IOEVQ_FEAT_CLOSE_HOOK is missing); ELOOP (a queue that watches this
+ *	one, be it by way of other queues, or more than %IOEVQ_MAX_NESTED watches of
+ *	queues would lead to this one and on from it); ENOMEM.
  * @IOEVQ_OP_READ: read len bytes at off of a regular file or block device into
  *	addr, as pread(2). With %IOEVQ_RW_VECTOR addr is an array of len struct
  *	iovec, as preadv(2). op_arg takes RWF_DSYNC, RWF_SYNC, RWF_NOWAIT and
@@ -374,6 +376,9 @@ struct ioevq_setup {
 	__aligned_u64 ring_size;
 	__aligned_u64 ring_offset;
 };
+
+/* IOEVQ_MAX_NESTED - how many watches of queues may lead to one, and on from it */
+#define IOEVQ_MAX_NESTED	1024
 
 /* IOEVQ_MAX_BATCH - largest number of requests in one IOEVQ_IOC_ENTER */
 #define IOEVQ_MAX_BATCH		65536
