@@ -82,11 +82,9 @@ static int submit(struct ioevq_queue *q, struct ioevq_enter *enter)
 {
 	const struct ioevq_req __user *reqs = u64_to_user_ptr(enter->reqs);
 	struct ioevq_req req;
+	bool locked = false;
 	int err = 0;
 
-	if (mutex_lock_interruptible(&q->mutex))
-		return -EINTR;
-	ioevq_sweep(q);
 	for (; enter->submitted < enter->nr_reqs; enter->submitted++) {
 		if (fatal_signal_pending(current)) {
 			err = -EINTR;
@@ -96,12 +94,21 @@ static int submit(struct ioevq_queue *q, struct ioevq_enter *enter)
 			err = -EFAULT;
 			break;
 		}
+		if (!locked && ioevq_needs_mutex(&req)) {
+			if (mutex_lock_interruptible(&q->mutex)) {
+				err = -EINTR;
+				break;
+			}
+			locked = true;
+			ioevq_sweep(q);
+		}
 		err = ioevq_submit_one(q, &req);
 		if (err)
 			break;
 		cond_resched();
 	}
-	ioevq_unlock(q);
+	if (locked)
+		ioevq_unlock(q);
 	return err;
 }
 
@@ -154,12 +161,11 @@ static long do_enter(struct file *file, union ioevq_args *args)
 	err = ioevq_queue_use(q);
 	if (err)
 		return err;
-	if (enter->nr_reqs) {
-		err = submit(q, enter);
-		if (err)
-			return err;
-	} else if ((READ_ONCE(q->done) || READ_ONCE(q->done_posts)) &&
-		   mutex_trylock(&q->mutex)) {
+	err = submit(q, enter);
+	if (err)
+		return err;
+	if (!enter->nr_reqs && (READ_ONCE(q->done) || READ_ONCE(q->done_posts)) &&
+	    mutex_trylock(&q->mutex)) {
 		ioevq_sweep(q);
 		ioevq_unlock(q);
 	}
@@ -170,7 +176,10 @@ static long restrict_ops(struct ioevq_queue *q, u64 ops)
 {
 	if (mutex_lock_interruptible(&q->mutex))
 		return -EINTR;
-	/* The outer one waits for submissions under way, the inner one for SETUP. */
+	/*
+	 * The outer one waits for submissions under way, the inner one for SETUP. A message
+	 * takes neither: one that is being sent may still pass.
+	 */
 	mutex_lock(&q->setup_mutex);
 	WRITE_ONCE(q->ops, q->ops & ops);
 	mutex_unlock(&q->setup_mutex);

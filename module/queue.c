@@ -90,10 +90,12 @@ static void fput_work(struct work_struct *work)
  * has to be released when this thread returns to user space: the peer would see
  * nothing, and the event that we go to sleep for might be that of this very close. What
  * a kernel thread drops is released at the next tick.
+ *
+ * One at a time: under q->mutex, or because @file is q's own and nobody else has it.
  */
 void ioevq_queue_fput(struct ioevq_queue *q, struct file *file)
 {
-	lockdep_assert_held(&q->mutex);
+	lockdep_assert(lockdep_is_held(&q->mutex) || ioevq_queue_from_file(file) == q);
 
 	if (atomic_long_add_unless(&file->f_count, -1, 1))
 		return;

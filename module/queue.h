@@ -89,7 +89,7 @@ struct ioevq_queue {
 	struct irq_work poll_kick;
 	struct work_struct free_work;
 	struct work_struct fput_work;
-	struct file *last_of_file;	/* mutex; for fput_work */
+	struct file *last_of_file;	/* for fput_work; see ioevq_queue_fput() */
 	struct rcu_head rcu;
 	DECLARE_HASHTABLE(index, IOEVQ_INDEX_BITS);	/* mutex; by user data */
 };

@@ -47,13 +47,19 @@ static bool req_is_clean(const struct ioevq_source *src, const struct ioevq_req 
 	       (src->uses & IOEVQ_USES_ARG || !req->op_arg);
 }
 
+/* A message does not; nor does what is refused anyway. */
+bool ioevq_needs_mutex(const struct ioevq_req *req)
+{
+	const struct ioevq_source *src = ioevq_source(req->op);
+
+	return src && src->size;
+}
+
 int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_req *req)
 {
 	const struct ioevq_source *src = ioevq_source(req->op);
 	struct ioevq_kreq *kreq = NULL;
 	int err;
-
-	lockdep_assert_held(&q->mutex);
 
 	if (!src || req->flags || (req->op_flags & ~src->op_flags))
 		return -EOPNOTSUPP;
@@ -64,6 +70,7 @@ int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_req *req)
 	if (!src->size)
 		return src->submit(q, NULL, req);
 
+	lockdep_assert_held(&q->mutex);
 	kreq = ioevq_kreq_alloc(q, src, req->op, req->user_data);
 	if (IS_ERR(kreq))
 		return PTR_ERR(kreq);

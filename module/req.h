@@ -35,7 +35,8 @@ struct ioevq_kreq {
  * A source of events: one file, one row of the table in source.c. All functions
  * are called in process context under queue->mutex.
  *
- * @size: of its request object; 0 = needs none, submit gets NULL
+ * @size: of its request object; 0 = needs none, submit gets NULL and no mutex: who sends
+ *	a message waits for nobody's submission
  * @op_flags: valid op_flags
  * @uses: the fields that it reads, all others must be zero
  * @submit: refuse with an errno, leaving nothing behind, or accept with 0
@@ -72,6 +73,7 @@ extern const struct ioevq_source ioevq_src_nop, ioevq_src_post, ioevq_src_poll, 
 struct ioevq_kreq *ioevq_kreq_alloc(struct ioevq_queue *q, const struct ioevq_source *src, u32 op,
 				    u64 user_data);
 void ioevq_kreq_free(struct ioevq_kreq *kreq);
+bool ioevq_needs_mutex(const struct ioevq_req *req);
 int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_req *req);
 void ioevq_accept(struct ioevq_kreq *kreq);
 bool ioevq_complete(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data);

@@ -83,7 +83,11 @@ static int post_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq, const str
 		err = ioevq_queue_use(to);
 	if (!err)
 		err = post(to, &ev);
-	ioevq_queue_fput(q, file);
+	/* A refusal ends the ioctl, and with it the file if that is closed meanwhile. */
+	if (err)
+		fput(file);
+	else
+		ioevq_queue_fput(to, file);
 	return err;
 }
 

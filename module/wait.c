@@ -17,6 +17,7 @@ struct wait {
 	u32 max;
 	u32 taken;
 	bool no_wait;			/* take what is there and go */
+	bool only_submits;		/* a message perhaps: look at no file for it */
 	bool timed;
 	struct hrtimer_sleeper timeout;	/* if timed */
 	bool batch_over;		/* the first event has waited long enough */
@@ -267,7 +268,8 @@ static int look_and_take(struct wait *wait)
 		ret = ioevq_conc_join(&q->conc, &wait->w.consumer);
 	if (ret)
 		return ret;
-	ioevq_recheck(q);
+	if (!wait->only_submits)
+		ioevq_recheck(q);
 	if (wait->w.rechecker) {
 		spin_lock_irq(&q->lock);
 		end_recheck(q, &wait->w);
@@ -369,6 +371,7 @@ int ioevq_wait(struct ioevq_queue *q, const struct ioevq_enter *enter)
 		.min = enter->min,
 		.max = enter->max,
 		.no_wait = !enter->timeout_ns || !enter->min,
+		.only_submits = enter->nr_reqs && !enter->min && !enter->max,
 	};
 	int ret;
 

@@ -191,12 +191,15 @@ struct submission {
 	int ret;
 };
 
-/* The requests are in memory that is not there yet. */
+/* The second request is in memory that is not there yet. */
 static void *submit_slowly(void *arg)
 {
 	struct submission *sub = arg;
+	struct ioevq_req *req = (struct ioevq_req *)(sub->s->pages + SLOW_PAGE) - 1;
 
-	sub->ret = ioevq_submit(sub->q, (struct ioevq_req *)sub->s->pages, 1);
+	slow_finish(sub->s, 0);
+	ioevq_prep_child(req, 0, 0, 9);
+	sub->ret = ioevq_submit(sub->q, req, 2);
 	return NULL;
 }
 
@@ -224,15 +227,48 @@ TEST_F(wait, law_06_waiting_does_not_wait_for_submissions)
 	EXPECT_EQ(0, enter_wait(&self->q, &ev, 1, 1, 20 * MS));
 	EXPECT_TRUE(sleeps(&self->s[0]));
 	/* When it is over who sleeps is told. */
-	ASSERT_EQ(0, slow_finish(&s, 0));
+	ASSERT_EQ(0, slow_finish(&s, 1));
 	ASSERT_EQ(0, pthread_join(thread, NULL));
-	EXPECT_EQ(-EINVAL, sub.ret);
+	EXPECT_EQ(1, sub.ret);
 	EXPECT_EQ(1, woken(&self->s[0]));
 	EXPECT_EQ(7, self->s[0].evs[0].user_data);
 	EXPECT_EQ(POLLIN, self->s[0].evs[0].res);
 	slow_end(&s);
 	close(t.fd);
 	rmdir(t.path);
+}
+
+/* Nor does who sends a message, which is there at once. */
+TEST_F(wait, law_02_a_sender_waits_for_nobody)
+{
+	struct submission sub = { .q = &self->q };
+	struct ioevq_event ev;
+	struct ioevq_req req;
+	pthread_t thread;
+	struct ioevq other;
+	struct slow_io s;
+
+	ASSERT_EQ(0, ioevq_open(&other, 0, 0));
+	ASSERT_EQ(0, slow_make(&s));
+	sub.s = &s;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, submit_slowly, &sub));
+	ASSERT_EQ(0, slow_started(&s));
+	/* He is in the middle of his batch, which began with what needs the mutex. */
+	ASSERT_EQ(0, ioevq_post(&self->q, 1, 0, 0));
+	ioevq_prep_post(&req, self->q.fd, 0, 0, 2);
+	ASSERT_EQ(0, submit(&other, &req));
+	ioevq_prep_post(&req, other.fd, 0, 0, 3);
+	ASSERT_EQ(0, submit(&self->q, &req));
+	EXPECT_EQ(1, enter_wait(&self->q, &ev, 1, 1, 0));
+	EXPECT_EQ(1, ev.user_data);
+	EXPECT_EQ(1, enter_wait(&self->q, &ev, 1, 1, 0));
+	EXPECT_EQ(2, ev.user_data);
+	EXPECT_EQ(1, enter_wait(&other, &ev, 1, 1, 0));
+	EXPECT_EQ(3, ev.user_data);
+	ASSERT_EQ(0, slow_finish(&s, 1));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	slow_end(&s);
+	ioevq_close(&other);
 }
 
 static int use_cpu(int nr)

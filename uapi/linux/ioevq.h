@@ -458,7 +458,8 @@ struct ioevq_enter {
  * @IOEVQ_CONTROL_RESTRICT: from now on accept only the operations in the mask
  *	arg (1 << op) that were accepted until now. There is no way back: others
  *	are refused with EPERM. It is about what is submitted to this queue: messages
- *	that are posted to it by way of another queue are received all the same.
+ *	that are posted to it by way of another queue are received all the same, and
+ *	one that another thread is posting at this moment may still pass.
  * @IOEVQ_CONTROL_CONCURRENCY: from now on keep at most arg of the consumers of this
  *	queue runnable: while so many are, events wait, even if others sleep on the
  *	queue. 0 = as many as there are CPUs online now; %IOEVQ_UNLIMITED. A thread

@@ -164,8 +164,8 @@ int ioevq_enter(const struct ioevq *q, struct ioevq_enter *enter);
  * ioevq_post - put a message into a queue
  *
  * Async-signal-safe. Returns 0, or -EAGAIN, -EDQUOT (the ring is full, and the limit
- * of requests of the queue or of its user is reached), -EBADF, -EPERM, -ENOMEM,
- * -EINTR (a signal came while the queue was busy with another submission).
+ * of requests of the queue or of its user is reached), -EBADF, -EPERM, -ENOMEM. Never
+ * waits, not even for somebody who submits to the queue.
  */
 int ioevq_post(const struct ioevq *q, uint64_t user_data, int64_t res, uint64_t data);
 
