@@ -24,37 +24,26 @@ static long do_info(struct file *file, union ioevq_args *args)
 {
 	struct ioevq_queue *q = file->private_data;
 	const struct ioevq_source *src = ioevq_source(args->info.op);
-	struct ioevq_info info = {
-		.size = sizeof(info),
-		.op = args->info.op,
-		.abi_version = IOEVQ_ABI_VERSION,
-		.event_size = sizeof(struct ioevq_event),
-		.features = IOEVQ_FEAT_CONCURRENCY |
-			    (ioevq_fclose_works() ? IOEVQ_FEAT_CLOSE_HOOK : 0),
-		.ops = READ_ONCE(q->ops),
-		.setup_flags = KNOWN_SETUP_FLAGS,
-		.enter_flags = KNOWN_ENTER_FLAGS,
-		.default_entries = ioevq_default_entries,
-		.max_entries = ioevq_max_entries,
-		.max_requests = READ_ONCE(ioevq_max_requests),
-		.max_user_requests = READ_ONCE(ioevq_max_user_requests),
-		.requests = atomic_read(&q->requests),
-		.concurrency = READ_ONCE(q->conc.limit),
-		.runnable = atomic_read(&q->conc.running),
-	};
+	struct ioevq_info info;
 
 	if (!src)
 		return -EOPNOTSUPP;
+	ioevq_queue_state(q, &info);
+	info.size = sizeof(info);
+	info.op = args->info.op;
+	info.abi_version = IOEVQ_ABI_VERSION;
+	info.event_size = sizeof(struct ioevq_event);
+	info.features = IOEVQ_FEAT_CONCURRENCY;
+	if (ioevq_fclose_works())
+		info.features |= IOEVQ_FEAT_CLOSE_HOOK;
+	info.ops = READ_ONCE(q->ops);
 	info.op_flags = src->op_flags;
-	if (ioevq_queue_ready(q)) {
-		spin_lock_irq(&q->lock);
-		info.entries = q->ring.entries;
-		info.available = ioevq_ring_available(&q->ring);
-		info.backlog = q->ring.backlog_len;
-		info.wakeups = q->wakeups;
-		info.waiting = q->waiting;
-		spin_unlock_irq(&q->lock);
-	}
+	info.setup_flags = KNOWN_SETUP_FLAGS;
+	info.enter_flags = KNOWN_ENTER_FLAGS;
+	info.default_entries = ioevq_default_entries;
+	info.max_entries = ioevq_max_entries;
+	info.max_requests = READ_ONCE(ioevq_max_requests);
+	info.max_user_requests = READ_ONCE(ioevq_max_user_requests);
 	args->info = info;
 	return 0;
 }

@@ -114,6 +114,7 @@ extern unsigned int ioevq_max_user_workers;
 struct ioevq_queue *ioevq_queue_from_file(struct file *file);
 int ioevq_queue_setup(struct ioevq_queue *q, const struct ioevq_setup *setup);
 int ioevq_queue_use(struct ioevq_queue *q);
+void ioevq_queue_state(struct ioevq_queue *q, struct ioevq_info *info);
 void ioevq_queue_put_inflight(struct ioevq_queue *q);
 void ioevq_queue_fput(struct ioevq_queue *q, struct file *file);
 int ioevq_queues_init(void);
