@@ -254,7 +254,7 @@ bool ioevq_conc_reserve(struct ioevq_conc *conc)
 {
 	if (try_reserve(conc))
 		return true;
-	WRITE_ONCE(conc->held_back, true);
+	ioevq_conc_hold_back(conc);
 	/* Pairs with the decrement in slot_free(). */
 	smp_mb();
 	return try_reserve(conc);

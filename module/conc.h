@@ -39,6 +39,12 @@ bool ioevq_conc_keep(struct ioevq_conc *conc, struct ioevq_consumer *consumer);
 void ioevq_conc_got_slot(struct ioevq_consumer *consumer);
 void ioevq_conc_give_up(struct ioevq_consumer *consumer);
 
+/* The next slot that becomes free is announced by a kick. The lock is held. */
+static inline void ioevq_conc_hold_back(struct ioevq_conc *conc)
+{
+	WRITE_ONCE(conc->held_back, true);
+}
+
 static inline bool ioevq_conc_limited(struct ioevq_conc *conc)
 {
 	return READ_ONCE(conc->limit) != IOEVQ_UNLIMITED;

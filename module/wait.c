@@ -243,6 +243,9 @@ static void end_claim(struct ioevq_queue *q, struct ioevq_waiter *w, bool hand_o
 	end_recheck(q, w);
 	if (hand_on)
 		ioevq_wake(q);
+	else if (w->consumer)
+		/* Should it block before it takes what is there, that is for others. */
+		ioevq_conc_hold_back(&q->conc);
 	spin_unlock_irq(&q->lock);
 	w->woken = false;
 }

@@ -432,6 +432,37 @@ TEST_F(concurrency, law_07_the_last_queue_counts)
 	ioevq_close(&other);
 }
 
+static void *told_and_blocked(void *arg)
+{
+	struct ioevq_event ev;
+	char c;
+
+	if (enter_wait(arg, NULL, 1, 0, BOUND_NS) != 1 || read(b.pipe[0], &c, 1) != 1)
+		return arg;
+	/* It was too late. */
+	return ioevq_take(arg, &ev) ? arg : NULL;
+}
+
+/* Who was told of an event blocks before it takes it from the ring: another takes it. */
+TEST_F(concurrency, law_07_told_but_blocked)
+{
+	pthread_t thread;
+	void *failed;
+
+	ASSERT_EQ(0, blocker_make());
+	ASSERT_EQ(0, ioevq_set_concurrency(&self->q, 1));
+	ASSERT_TRUE(start(self, 1));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, told_and_blocked, &self->q));
+	ASSERT_TRUE(eventually(query(&self->q).waiting == 2));
+	set(&self->job[0].go);
+	ASSERT_TRUE(post_jobs(self, job_spin, 0, 1));
+	ASSERT_TRUE(eventually(is_set(&self->job[0].ended)));
+	EXPECT_EQ(&self->w[0], self->job[0].worker);
+	release_pipe();
+	ASSERT_EQ(0, pthread_join(thread, &failed));
+	EXPECT_EQ(NULL, failed);
+}
+
 /* No slot, no event, by whatever way; with a slot all ways. */
 TEST_F(concurrency, law_07_no_way_around)
 {
