@@ -5,6 +5,7 @@
 #   make check      static checks and all selftests on both stock kernels
 #   make check-debug    the selftests on the debug kernel
 #   make check-mutants  that the selftests notice when a law is broken
+#   make model      the models of the queue and of the concurrency value, verified
 .DELETE_ON_ERROR:
 STOCK := 6.1 6.12
 KERNEL := tools/vm/kernel
@@ -40,7 +41,7 @@ demo:
 	tools/demo/run
 
 check:
-	tools/check/deps build vm check
+	tools/check/deps build vm check model
 	tools/check/all
 
 check-debug:
@@ -53,6 +54,10 @@ check-mutants:
 	$(MAKE) -s selftests
 	tools/check/mutants
 
+model:
+	tools/check/deps model
+	Documentation/model/run
+
 install: lib
 	$(MAKE) -s -C tools/lib/ioevq install
 
@@ -61,4 +66,4 @@ clean:
 
 FORCE:
 
-.PHONY: FORCE all lib examples selftests demo check check-debug check-mutants install clean
+.PHONY: FORCE all lib examples selftests demo check check-debug check-mutants model install clean
