@@ -6,12 +6,14 @@
  * There are two events, and three consumers of a queue with the limit LIMIT, which take
  * one at a time, by ENTER. At the beginning two sleep and one comes. With FATES=0 somebody
  * blocks outside of its wait twice, and perhaps for ever, which also stands for its end;
- * with FATES=1 once, and once the time of a waiter is over, or it is killed.
+ * with FATES=1 once, and once the time of a waiter is over, or it is killed. With ONLY_WAITS
+ * one of them is told of events (max 0), and takes them from the mapped ring, if it does
+ * not block first.
  *
  * What is proved:
- *   - When queue->lock is free there is no event that nobody comes for (claims) while a
- *     consumer sleeps and a slot is free, unless somebody is about to look: the kick is
- *     pending or runs, or a slot is just being freed.
+ *   - When queue->lock is free there is no event that nobody comes for (claims; or was
+ *     told of it, and has not blocked) while a consumer sleeps and a slot is free, unless
+ *     somebody is about to look: the kick is pending or runs, or a slot is just being freed.
  *   - Nobody is let go, be it from sleep or because it comes, when all slots are taken.
  *   - When nobody is on the way between two states, as many slots are taken as there are
  *     consumers that run and do not wait. Blocked ones have none.
@@ -19,15 +21,16 @@
  *     looked for), with no event left unless all consumers are gone.
  *
  * What is left out: how events are stored (see queue.pml), waits for several of them,
- * files to be looked at, a limit that changes, consumers that come from another queue, and
- * those that only wait (max 0). What a consumer has claimed stays claimed when it blocks:
- * between its wake-up and its taking it does not do so for ever.
+ * files to be looked at, a limit that changes, consumers that come from another queue. What
+ * a consumer has claimed stays claimed when it blocks: between its wake-up and its taking
+ * it does not do so for ever.
  *
  * As in queue.pml, a symbol undoes a barrier:
  *   NO_MB_HELD_BACK	smp_mb() of ioevq_conc_reserve(): somebody is held back, then the
  *			slots are looked at
  *   NO_MB_SLOT_FREE	atomic_dec_return() of slot_free(): the slot is free, then it is
  *			asked whether somebody is held back
+ * And NOT_HELD_BACK leaves out what end_claim() does for who only waits.
  */
 
 #define CONSUMERS 3
@@ -59,6 +62,7 @@ byte fates = FATES;			/* what may still befall who waits */
 /* What only the proof knows */
 bool kicking;				/* the irq_work runs */
 byte leaving;				/* within slot_free() */
+bool told;				/* who only waits was, and has not taken yet */
 mtype = { MOVES, RUNS, SLEEPS, BLOCKED };
 mtype state[CONSUMERS] = { SLEEPS, SLEEPS, MOVES };
 
@@ -66,6 +70,11 @@ hidden byte i, w;
 
 #define available()	(posted - head)
 #define unlock()	locked = false
+#ifdef ONLY_WAITS
+#define only_waits(who)	((who) == 1)
+#else
+#define only_waits(who)	false
+#endif
 
 inline list_del(at)
 {
@@ -288,6 +297,12 @@ end_schedule:
 	goto look;
 
 take_events:
+#ifdef ONLY_WAITS
+	if
+	:: only_waits(me) -> goto tell
+	:: else
+	fi;
+#endif
 	if
 	:: block();
 		goto take_events
@@ -317,6 +332,35 @@ out:	end_claim();
 #else
 	goto look;
 #endif
+
+#ifdef ONLY_WAITS
+tell:	/* end_claim(), without handing on */
+	if
+	:: atomic { !claim -> told = true }
+	:: atomic {
+		claim && !locked ->
+		claimed--;
+		claim = false;
+		told = true;
+#ifndef NOT_HELD_BACK
+		/* The event waits, if we block before we take it. */
+		held_back = true
+#endif
+	}
+	fi;
+	/* ioevq_conc_returns() */
+	state[me] = RUNS;
+
+	/* ioevq_take() */
+ring:	if
+	:: block();
+		goto ring
+	:: atomic { head < posted -> head++; told = false }
+	:: atomic { head == posted -> told = false }
+	fi;
+	goto look;
+#endif
+
 gone:
 end_gone:
 	false
@@ -345,6 +389,7 @@ end:	do
 #define sum(what)	(what(0) + what(1) + what(2))
 #define runs(who)	(state[who] == RUNS)
 #define moves(who)	(state[who] == MOVES || woken[who])
+#define comes()		(told && state[1] != BLOCKED -> 1 : 0)
 
 active proctype proof()
 {
@@ -352,7 +397,7 @@ end:	do
 #if FATES
 	:: fates > 0 -> fates = 0	/* nothing befalls anybody */
 #endif
-	:: !locked && nr_waiters > 0 && available() > claimed && running < LIMIT &&
+	:: !locked && nr_waiters > 0 && available() > claimed + comes() && running < LIMIT &&
 	   !kick && !kicking && !leaving -> assert(false)
 	:: !locked && !sum(moves) && running != sum(runs) -> assert(false)
 	:: timeout ->
