@@ -418,7 +418,7 @@ static void poll_recheck(struct ioevq_kreq *kreq)
 	if (!ready)
 		return;
 	spin_lock_irq(&q->lock);
-	/* ->poll was before: see changed(). */
+	/* The head must not be older than the wake-up that asked for this look. */
 	smp_mb__after_spinlock();
 	if (kreq->state == IOEVQ_LIVE)
 		announce(w, ready);

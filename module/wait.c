@@ -166,7 +166,7 @@ static void prepare_sleep(struct wait *wait)
 	if (w->consumer)
 		ioevq_conc_give_up(w->consumer);
 	if (w->consumer || w->batching)
-		ioevq_wake(q);
+		ioevq_hand_on(q);
 }
 
 /* With queue->lock, awake again. */
@@ -242,7 +242,7 @@ static void end_claim(struct ioevq_queue *q, struct ioevq_waiter *w, bool hand_o
 	q->claimed -= w->need;
 	end_recheck(q, w);
 	if (hand_on)
-		ioevq_wake(q);
+		ioevq_hand_on(q);
 	else if (w->consumer)
 		/* Should it block before it takes what is there, that is for others. */
 		ioevq_conc_hold_back(&q->conc);
@@ -257,7 +257,7 @@ static void hand_on_clock(struct wait *wait)
 		return;
 	spin_lock_irq(&wait->q->lock);
 	if (end_clock(wait))
-		ioevq_wake(wait->q);
+		ioevq_hand_on(wait->q);
 	spin_unlock_irq(&wait->q->lock);
 }
 

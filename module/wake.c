@@ -49,8 +49,11 @@ static void start_clock(struct ioevq_queue *q, struct ioevq_waiter *w)
 	hrtimer_sleeper_start_expires(&w->batch, HRTIMER_MODE_ABS);
 }
 
-/* Events have come or were left over: queue->lock is held, in any context. */
-void ioevq_wake(struct ioevq_queue *q)
+/*
+ * There are events, claims or slots that were left over: who sleeps may have them.
+ * queue->lock is held, in any context.
+ */
+void ioevq_hand_on(struct ioevq_queue *q)
 {
 	struct ioevq_waiter *w, *next;
 	u64 avail;
@@ -58,7 +61,6 @@ void ioevq_wake(struct ioevq_queue *q)
 
 	lockdep_assert_held(&q->lock);
 
-	notify_pollers(q);
 	if (list_empty(&q->waiters))
 		return;
 	avail = ioevq_ring_available(&q->ring);
@@ -83,6 +85,13 @@ void ioevq_wake(struct ioevq_queue *q)
 	}
 	/* All were looked at: none of those that are left has enough. */
 	q->least = least;
+}
+
+/* An event has come: queue->lock is held, in any context. */
+void ioevq_wake(struct ioevq_queue *q)
+{
+	notify_pollers(q);
+	ioevq_hand_on(q);
 }
 
 /* A file must be looked at: one consumer shall do that. queue->lock is held. */
@@ -137,7 +146,7 @@ static void wake_held_back(struct ioevq_queue *q)
 	WRITE_ONCE(q->conc.held_back, false);
 	if (!list_empty(&q->recheck))
 		ioevq_wake_recheck(q);
-	ioevq_wake(q);
+	ioevq_hand_on(q);
 }
 
 static void kick_held_back(struct irq_work *work)

@@ -26,6 +26,7 @@ struct ioevq_waiter {
 
 void ioevq_wake_init(struct ioevq_queue *q);
 void ioevq_wake(struct ioevq_queue *q);
+void ioevq_hand_on(struct ioevq_queue *q);
 void ioevq_wake_recheck(struct ioevq_queue *q);
 void ioevq_set_limit(struct ioevq_queue *q, u32 limit);
 void ioevq_set_alert(struct ioevq_queue *q, bool on, u64 user_data);

@@ -45,7 +45,7 @@ byte waiters[CONSUMERS] = { 0, 1, 0 };	/* a stack: two sleep at the beginning */
 byte nr_waiters = 2;
 byte claimed;
 bool woken[CONSUMERS];			/* and a slot was reserved */
-byte avail;				/* the variable of ioevq_wake() */
+byte avail;				/* the variable of ioevq_hand_on() */
 
 byte head;				/* of the ring: moved by compare-and-swap */
 
@@ -105,7 +105,7 @@ inline release()
  * With the lock, and avail as it was when the caller came here. A compare-and-swap that
  * fails has no effect: try_reserve() is one step.
  */
-inline ioevq_wake()
+inline ioevq_hand_on()
 {
 	do
 	:: !wanted() -> break
@@ -193,7 +193,7 @@ inline end_claim()
 	if
 	:: !claim
 	:: atomic { claim && !locked -> locked = true; claimed--; avail = available() }
-		ioevq_wake();
+		ioevq_hand_on();
 		atomic { claim = false; avail = 0; unlock() }
 	fi
 }
@@ -250,7 +250,7 @@ looked:	if
 		counted = false;
 		avail = available()
 	}
-	ioevq_wake();
+	ioevq_hand_on();
 	atomic { avail = 0; state[me] = SLEEPS; unlock() }
 
 schedule:
@@ -370,7 +370,7 @@ active proctype poster()
 {
 	do
 	:: atomic { posted < POSTS && !locked -> locked = true; posted++; avail = available() }
-		ioevq_wake();
+		ioevq_hand_on();
 		atomic { avail = 0; unlock() }
 	:: posted == POSTS -> break
 	od
@@ -381,7 +381,7 @@ active proctype kick_held_back()
 end:	do
 	:: d_step { kick -> kick = false; kicking = true }
 		atomic { !locked -> locked = true; avail = available(); held_back = false }
-		ioevq_wake();
+		ioevq_hand_on();
 		atomic { avail = 0; kicking = false; unlock() }
 	od
 }

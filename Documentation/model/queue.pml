@@ -229,7 +229,7 @@ inline wake_waiter(at)
 	runnable[w] = true
 }
 
-inline ioevq_wake()
+inline ioevq_hand_on()
 {
 	d_step {
 		avail = available();
@@ -298,7 +298,7 @@ inline announce(b, on_the_way)
 		if
 		:: more_seq == posted ->
 			ioevq_ring_post(1 << b);
-			ioevq_wake()
+			ioevq_hand_on()
 		:: else
 		fi;
 		d_step { on_the_way = false; unlock() }
@@ -519,7 +519,7 @@ inline drop_claim(hand_on)
 inline drop_claim_end(hand_on)
 {
 	if
-	:: hand_on -> ioevq_wake()
+	:: hand_on -> ioevq_hand_on()
 	:: else
 	fi;
 	d_step { need[me] = 0; woken[me] = false; unlock() }
@@ -750,7 +750,7 @@ active proctype poster()
 	:: posted < FILLED + POSTS ->
 		lock();
 		ioevq_ring_post(0);
-		ioevq_wake();
+		ioevq_hand_on();
 		unlock()
 	:: else -> break
 	od
