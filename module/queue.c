@@ -132,6 +132,21 @@ static int queue_open(struct inode *inode, struct file *file)
 }
 
 /*
+ * Some close, perhaps in the exit of a consumer that was told of an event (max 0) and has not
+ * taken it: it is for who sleeps.
+ */
+static int queue_flush(struct file *file, fl_owner_t id)
+{
+	struct ioevq_queue *q = file->private_data;
+
+	spin_lock_irq(&q->lock);
+	/* Waiters are there only once the ring is. */
+	ioevq_hand_on(q);
+	spin_unlock_irq(&q->lock);
+	return 0;
+}
+
+/*
  * The last close. Nothing can be submitted any more, and nobody waits. Whatever
  * can be stopped is stopped now; I/O that a device or a worker has in hand is not
  * waited for: the last one of it frees the queue.
@@ -265,6 +280,7 @@ static void queue_show_fdinfo(struct seq_file *m, struct file *file)
 const struct file_operations ioevq_fops = {
 	.owner = THIS_MODULE,
 	.open = queue_open,
+	.flush = queue_flush,
 	.release = queue_release,
 	.unlocked_ioctl = ioevq_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,

@@ -185,6 +185,40 @@ TEST_F(wait, law_06_only_wait)
 	EXPECT_EQ(0, enter_wait(&self->q, NULL, 1, 0, 0));
 }
 
+/* Is told of an event, does not take it, and is killed. */
+static int be_told(const struct ioevq *q, int say)
+{
+	if (enter_wait(q, NULL, 1, 0, BOUND_NS) != 1 || write(say, "x", 1) != 1)
+		return 1;
+	for (;;)
+		;
+}
+
+TEST_F(wait, law_06_told_and_killed)
+{
+	int said[2];
+	pid_t pid;
+	char c;
+
+	ASSERT_EQ(0, pipe(said));
+	ASSERT_TRUE(put_to_sleep(&self->s[0], &self->q, 1, 1, BOUND_NS));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		_exit(be_told(&self->q, said[1]));
+	ASSERT_TRUE(eventually(query(&self->q).waiting == 2));
+	ASSERT_EQ(0, ioevq_post(&self->q, 5, 0, 0));
+	ASSERT_EQ(1, read(said[0], &c, 1));
+	EXPECT_EQ(1, query(&self->q).waiting);
+	EXPECT_EQ(1, query(&self->q).available);
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+	EXPECT_EQ(1, woken(&self->s[0]));
+	EXPECT_EQ(5, self->s[0].evs[0].user_data);
+	close(said[0]);
+	close(said[1]);
+}
+
 struct submission {
 	const struct ioevq *q;
 	const struct slow_io *s;
