@@ -463,6 +463,35 @@ TEST_F(concurrency, law_07_told_but_blocked)
 	EXPECT_EQ(NULL, failed);
 }
 
+/* Has the slot and an event, but wants three. */
+static void *want_more(void *arg)
+{
+	const struct ioevq *q = arg;
+	struct ioevq_event ev[3];
+
+	if (enter_wait(q, ev, 1, 1, 0) || ioevq_post(q, 1, 0, 0))
+		return arg;
+	return enter_wait(q, ev, 3, 3, BOUND_NS) == 3 ? NULL : arg;
+}
+
+/* Who goes to sleep because of too little leaves it, and the slot, to who asked for less. */
+TEST_F(concurrency, law_07_a_slot_for_who_wants_less)
+{
+	struct sleeper s;
+	pthread_t thread;
+	void *failed;
+	int i;
+
+	ASSERT_EQ(0, ioevq_set_concurrency(&self->q, 1));
+	ASSERT_TRUE(put_to_sleep(&s, &self->q, 1, 1, BOUND_NS));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, want_more, &self->q));
+	EXPECT_EQ(1, woken(&s));
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, ioevq_post(&self->q, i, 0, 0));
+	ASSERT_EQ(0, pthread_join(thread, &failed));
+	EXPECT_EQ(NULL, failed);
+}
+
 /* No slot, no event, by whatever way; with a slot all ways. */
 TEST_F(concurrency, law_07_no_way_around)
 {
