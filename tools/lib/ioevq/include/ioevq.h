@@ -6,7 +6,8 @@
  * Functions return a negative errno value on failure. None of them allocates
  * memory after ioevq_open(), takes a lock or starts a thread, and all but
  * ioevq_open() and ioevq_close() may be called by any thread, and by any process
- * that inherited the queue over fork(2), at the same time.
+ * that inherited the queue over fork(2), at the same time. The exception is the pool of
+ * threads, which has a header of its own: <ioevq_pool.h>.
  *
  * An event must be taken before acting on what it says: the kernel does not
  * announce again what was announced and is not yet taken.
