@@ -160,10 +160,13 @@ static inline int rouse_signalfd(struct thing *t)
 /* A child that does nothing, and has nothing of ours. It ends with us. */
 static inline pid_t sleeper(void)
 {
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* We may have ended before it could ask. */
+		if (getppid() != parent)
+			raise(SIGKILL);
 		execlp("sleep", "sleep", "100000", NULL);
 		_exit(127);
 	}
