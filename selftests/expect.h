@@ -131,4 +131,23 @@ static inline char thread_state(pid_t pid, pid_t tid)
 	return p ? p[2] : 0;
 }
 
+/*
+ * Does a thread of ours sleep, and has it left its CPU, so that its context switch is
+ * counted? Until then the file says "running".
+ */
+static inline int is_asleep(pid_t tid)
+{
+	char path[64], buf[16] = "r";
+	int fd;
+
+	if (thread_state(getpid(), tid) != 'S')
+		return 0;
+	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, buf, sizeof(buf) - 1) <= 0)
+		buf[0] = 'r';
+	close(fd);
+	return buf[0] != 'r';
+}
+
 #endif

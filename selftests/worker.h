@@ -75,7 +75,7 @@ static inline int start_worker(struct worker *w, const struct ioevq *q)
 	*w = (struct worker){ .q = q };
 	return !pthread_create(&w->thread, NULL, worker_body, w) &&
 	       eventually(query(q).waiting == before + 1) &&
-	       eventually(thread_state(getpid(), is_set(&w->tid)) == 'S');
+	       eventually(is_asleep(is_set(&w->tid)));
 }
 
 /* Alert the queue, and wait for all of them: 0 if each returned by the alert. */
