@@ -203,15 +203,18 @@ static void free_pool(struct ioevq_pool *pool)
 	free(pool);
 }
 
-/* At least one. */
+/* One is enough. */
 static int start_workers(struct ioevq_pool *pool)
 {
 	uint32_t i;
-	int err = 0;
+	int err;
 
-	for (i = 0; i < pool->min_threads && !err; i++)
+	for (i = 0; i < pool->min_threads; i++) {
 		err = add_worker(pool, false);
-	return pool->started ? 0 : err;
+		if (err)
+			return i ? 0 : err;
+	}
+	return 0;
 }
 
 EXPORT int ioevq_pool_start(struct ioevq_pool **pool, const struct ioevq *q,
