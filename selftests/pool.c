@@ -211,7 +211,7 @@ TEST_F(pool, law_07_threads_that_cannot_be_started)
 
 	ASSERT_EQ(0, pthread_getattr_default_np(&normal));
 	pthread_attr_init(&huge);
-	ASSERT_EQ(0, pthread_attr_setstacksize(&huge, 1UL << 46));
+	ASSERT_EQ(0, pthread_attr_setstacksize(&huge, 1UL << 48));
 	ASSERT_EQ(0, ioevq_post(&self->q, 1, 0, 0));
 
 	ASSERT_EQ(0, pthread_setattr_default_np(&huge));

@@ -148,9 +148,10 @@ static int again_ret;
 
 static void again(struct ioevq_work *work, const struct ioevq_event *ev)
 {
-	if (((struct job *)work)->runs < 99)
-		again_ret |= ioevq_pool_submit(the_pool, work);
 	run(work, ev);
+	/* Not before: another worker would have it, and count, at once. */
+	if (get(&((struct job *)work)->runs) < 100)
+		again_ret |= ioevq_pool_submit(the_pool, work);
 }
 
 static struct job *of_signal;
