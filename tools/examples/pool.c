@@ -32,7 +32,10 @@
  * What to look for: more threads than CPUs that compute take turns, so that all are late
  * (plain, epoll); without more threads than CPUs those that wait keep others from computing
  * (few). With the concurrency value there are as many threads as that takes, and jobs begin
- * in order: one that waits begins late if there is much to compute before it.
+ * in order: one that waits begins late if there is much to compute before it. And if no
+ * more run than there are CPUs, each of them must have one: where CPUs share no cache, as
+ * in tools/vm/run without "-x -smp -x 2,sockets=1,cores=2", the scheduler may wake a worker
+ * on a busy CPU beside an idle one, until it balances.
  */
 #define _GNU_SOURCE
 #include "pool.h"
