@@ -310,18 +310,6 @@ struct file *ioevq_fclose_get(struct ioevq_fwatch *fw)
 	return file;
 }
 
-/* Is it this file that is watched? The caller holds a reference to it. */
-bool ioevq_fclose_is(struct ioevq_fwatch *fw, struct file *file)
-{
-	struct bucket *b = &buckets[fw->bucket];
-	bool is;
-
-	spin_lock(&b->lock);
-	is = fw->watched && fw->watched->file == file;
-	spin_unlock(&b->lock);
-	return is;
-}
-
 static const struct file_operations test_fops = {
 	.owner = THIS_MODULE,
 };

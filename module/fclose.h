@@ -31,6 +31,5 @@ bool ioevq_fclose_works(void);
 int ioevq_fclose_watch(struct ioevq_fwatch *fw, struct file *file);
 void ioevq_fclose_unwatch(struct ioevq_fwatch *fw);
 struct file *ioevq_fclose_get(struct ioevq_fwatch *fw);
-bool ioevq_fclose_is(struct ioevq_fwatch *fw, struct file *file);
 
 #endif

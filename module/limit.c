@@ -5,6 +5,7 @@
  * exported, hence a small table.
  */
 #include <linux/cred.h>
+#include <linux/hashtable.h>
 #include <linux/slab.h>
 
 #include "queue.h"

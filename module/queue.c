@@ -52,6 +52,7 @@ static void queue_free(struct ioevq_queue *q)
 	mutex_unlock(&q->mutex);
 	WARN_ON_ONCE(atomic_read(&q->requests));
 	ioevq_ring_free(&q->ring);
+	ioevq_index_free(&q->index);
 	ioevq_user_put(q->user);
 	mutex_destroy(&q->mutex);
 	/* Who put the last reference may still be inside of the unlock of q->lock. */
@@ -111,15 +112,19 @@ static int queue_open(struct inode *inode, struct file *file)
 
 	if (!q)
 		return -ENOMEM;
+	if (ioevq_index_init(&q->index)) {
+		kfree(q);
+		return -ENOMEM;
+	}
 	q->user = ioevq_user_get();
 	if (!q->user) {
+		ioevq_index_free(&q->index);
 		kfree(q);
 		return -ENOMEM;
 	}
 	spin_lock_init(&q->lock);
 	mutex_init(&q->mutex);
 	mutex_init(&q->setup_mutex);
-	hash_init(q->index);
 	ioevq_wake_init(q);
 	ioevq_nested_init(q);
 	ioevq_lanes_init(q);
@@ -155,13 +160,14 @@ static int queue_release(struct inode *inode, struct file *file)
 {
 	struct ioevq_queue *q = file->private_data;
 	struct ioevq_kreq *kreq;
-	unsigned int bucket;
+	unsigned int i;
 	bool last;
 
 	mutex_lock(&q->mutex);
-	hash_for_each(q->index, bucket, kreq, index) {
-		if (kreq->src->cancel)
-			kreq->src->cancel(kreq);
+	for (i = 0; i < ioevq_index_size(&q->index); i++) {
+		hlist_for_each_entry(kreq, &q->index.by_user_data[i], by_user_data)
+			if (kreq->src->cancel)
+				kreq->src->cancel(kreq);
 		cond_resched();
 	}
 	queue_drain(q);

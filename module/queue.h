@@ -3,7 +3,7 @@
  * A queue, its requests and the lock order. Arrows between the files go one way:
  *
  *   main -> ioctl -> queue -> source table -> src_* -> fclose, nest, aio -> lane
- *           ioctl -> wait -> req              src_* -> req -> wake -> ring, conc, limit
+ *           ioctl -> wait -> req              src_* -> req -> index, wake -> ring, conc, limit
  *
  * Locks, outermost first:
  *
@@ -18,7 +18,6 @@
 #define IOEVQ_QUEUE_H
 
 #include <linux/atomic.h>
-#include <linux/hashtable.h>
 #include <linux/irq_work.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -29,13 +28,13 @@
 #include <linux/workqueue.h>
 
 #include "conc.h"
+#include "index.h"
 #include "nest.h"
 #include "ring.h"
 
 struct ioevq_waiter;
 struct poll_table_struct;
 
-#define IOEVQ_INDEX_BITS	8
 #define IOEVQ_MAX_LANES		16
 
 /* A user and what counts for all queues that it opened; see limit.c. */
@@ -91,7 +90,7 @@ struct ioevq_queue {
 	struct work_struct fput_work;
 	struct file *last_of_file;	/* for fput_work; see ioevq_queue_fput() */
 	struct rcu_head rcu;
-	DECLARE_HASHTABLE(index, IOEVQ_INDEX_BITS);	/* mutex; by user data */
+	struct ioevq_index index;	/* mutex; all requests */
 };
 
 static inline bool ioevq_queue_ready(struct ioevq_queue *q)

@@ -18,12 +18,12 @@ struct ioevq_kreq *ioevq_kreq_alloc(struct ioevq_queue *q, const struct ioevq_so
 		ioevq_uncharge(q);
 		return ERR_PTR(-ENOMEM);
 	}
+	kreq->fd = -1;
 	kreq->q = q;
 	kreq->src = src;
 	kreq->rec.home = &q->done;
 	kreq->rec.ev.op = op;
 	kreq->rec.ev.user_data = user_data;
-	INIT_HLIST_NODE(&kreq->index);
 	INIT_LIST_HEAD(&kreq->recheck);
 	return kreq;
 }
@@ -79,7 +79,7 @@ int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_req *req)
 	if (err)
 		ioevq_kreq_free(kreq);
 	else
-		hash_add(q->index, &kreq->index, req->user_data);
+		ioevq_index_add(&q->index, kreq);
 	return err;
 }
 
@@ -230,7 +230,7 @@ static void sweep(struct ioevq_queue *q, struct ioevq_rec **done)
 	while (rec) {
 		kreq = container_of(rec, struct ioevq_kreq, rec);
 		rec = rec->next;
-		hash_del(&kreq->index);
+		ioevq_index_del(&q->index, kreq);
 		if (kreq->src->release)
 			kreq->src->release(kreq);
 		ioevq_kreq_free(kreq);

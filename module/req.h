@@ -25,7 +25,10 @@ struct ioevq_kreq {
 	struct ioevq_queue *q;
 	const struct ioevq_source *src;
 	struct ioevq_rec rec;		/* of the final event; home is q->done */
-	struct hlist_node index;	/* queue->mutex; queue->index */
+	struct hlist_node by_user_data;	/* queue->mutex; queue->index */
+	struct hlist_node by_file;	/* queue->mutex; queue->index, if there is a file */
+	const struct file *file;	/* what it is about, or NULL; only compared */
+	int fd;				/* by which it was named; only compared */
 	struct list_head recheck;	/* queue->lock; queue->recheck */
 	struct ioevq_cancel *fence;	/* queue->lock; the cancel that waits for us */
 	enum ioevq_state state;		/* queue->lock */
@@ -42,7 +45,6 @@ struct ioevq_kreq {
  * @submit: refuse with an errno, leaving nothing behind, or accept with 0
  * @cancel: complete now; false if that cannot be hurried
  * @recheck: look at the watched file again
- * @is_about: is the request about this open file?
  * @release: drop what is held; the object is freed afterwards
  */
 struct ioevq_source {
@@ -52,7 +54,6 @@ struct ioevq_source {
 	int (*submit)(struct ioevq_queue *q, struct ioevq_kreq *kreq, const struct ioevq_req *req);
 	bool (*cancel)(struct ioevq_kreq *kreq);
 	void (*recheck)(struct ioevq_kreq *kreq);
-	bool (*is_about)(struct ioevq_kreq *kreq, struct file *file);
 	void (*release)(struct ioevq_kreq *kreq);
 };
 

@@ -35,6 +35,8 @@ static int aio_open(struct ioevq_aio *aio, const struct ioevq_req *req, fmode_t 
 		return -EBADF;
 	type = file_inode(file)->i_mode;
 	aio->kiocb.ki_filp = file;
+	aio->kreq.file = file;
+	aio->kreq.fd = req->fd;
 	if (S_ISDIR(type))
 		return -EISDIR;
 	if (!S_ISREG(type) && !S_ISBLK(type))
@@ -171,11 +173,6 @@ static int fsync_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq,
 	return 0;
 }
 
-static bool aio_is_about(struct ioevq_kreq *kreq, struct file *file)
-{
-	return to_aio(kreq)->kiocb.ki_filp == file;
-}
-
 #define AIO_SOURCE(_submit, _op_flags, _uses)					\
 	{									\
 		.size = sizeof(struct ioevq_aio),					\
@@ -183,7 +180,6 @@ static bool aio_is_about(struct ioevq_kreq *kreq, struct file *file)
 		.uses = IOEVQ_USES_FD | (_uses),				\
 		.submit = _submit,						\
 		.cancel = ioevq_aio_cancel,						\
-		.is_about = aio_is_about,					\
 		.release = ioevq_aio_release,						\
 	}
 #define RW_USES	(IOEVQ_USES_ADDR | IOEVQ_USES_LEN | IOEVQ_USES_OFF | IOEVQ_USES_ARG)

@@ -75,25 +75,33 @@ static bool matches(struct ioevq_kreq *kreq, const struct ioevq_req *req, struct
 		return false;
 	if (req->op_flags & IOEVQ_CANCEL_OP && kreq->rec.ev.op != req->len)
 		return false;
-	return !file || (kreq->src->is_about && kreq->src->is_about(kreq, file));
+	return !file || kreq->file == file;
 }
 
+/* @file: what CANCEL_FD names, held by the caller. */
 static void cancel_matching(struct ioevq_cancel *c, const struct ioevq_req *req, struct file *file)
 {
-	struct ioevq_queue *q = c->kreq.q;
+	struct ioevq_index *index = &c->kreq.q->index;
 	struct ioevq_kreq *kreq;
-	unsigned int bucket;
+	unsigned int i;
 
 	/* Completed requests stay in the index until the sweep, which needs our mutex. */
-	if (req->op_flags & IOEVQ_CANCEL_USER_DATA) {
-		hash_for_each_possible(q->index, kreq, index, req->addr)
+	if (file) {
+		hlist_for_each_entry(kreq, ioevq_index_file(index, file), by_file)
 			if (matches(kreq, req, file))
 				cancel_one(c, kreq);
 		return;
 	}
-	hash_for_each(q->index, bucket, kreq, index) {
-		if (matches(kreq, req, file))
-			cancel_one(c, kreq);
+	if (req->op_flags & IOEVQ_CANCEL_USER_DATA) {
+		hlist_for_each_entry(kreq, ioevq_index_user_data(index, req->addr), by_user_data)
+			if (matches(kreq, req, NULL))
+				cancel_one(c, kreq);
+		return;
+	}
+	for (i = 0; i < ioevq_index_size(index); i++) {
+		hlist_for_each_entry(kreq, &index->by_user_data[i], by_user_data)
+			if (matches(kreq, req, NULL))
+				cancel_one(c, kreq);
 		cond_resched();
 	}
 }

@@ -380,6 +380,8 @@ static int poll_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq, const str
 	file = fget(req->fd);
 	if (!file)
 		return -EBADF;
+	kreq->file = file;
+	kreq->fd = req->fd;
 	w->mask = mask | EPOLLERR | EPOLLHUP;
 	w->oneshot = req->op_flags & IOEVQ_POLL_ONESHOT;
 	w->tells = wakeups_tell(file, w->mask);
@@ -425,11 +427,6 @@ static void poll_recheck(struct ioevq_kreq *kreq)
 	spin_unlock_irq(&q->lock);
 }
 
-static bool poll_is_about(struct ioevq_kreq *kreq, struct file *file)
-{
-	return ioevq_fclose_is(&container_of(kreq, struct poll_watch, kreq)->close, file);
-}
-
 const struct ioevq_source ioevq_src_poll = {
 	.size = sizeof(struct poll_watch),
 	.op_flags = IOEVQ_POLL_EDGE | IOEVQ_POLL_ONESHOT,
@@ -437,6 +434,5 @@ const struct ioevq_source ioevq_src_poll = {
 	.submit = poll_submit,
 	.cancel = ioevq_cancel_now,
 	.recheck = poll_recheck,
-	.is_about = poll_is_about,
 	.release = poll_release,
 };
