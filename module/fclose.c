@@ -57,6 +57,7 @@ struct ioevq_mark {
 	unsigned int users;		/* marks_mutex; watches, if not a pseudo file system */
 };
 
+static struct kmem_cache *watched_cache;
 static atomic_t nr_marks;		/* with those that fsnotify still refers to */
 static DEFINE_MUTEX(marks_mutex);
 static LIST_HEAD(marks);		/* marks_mutex */
@@ -82,6 +83,13 @@ static struct ioevq_watched *find_watched(struct bucket *b, struct file *file)
 		if (wf->file == file)
 			return wf;
 	return NULL;
+}
+
+/* NULL is allowed. */
+static void free_watched(struct ioevq_watched *wf)
+{
+	if (wf)
+		kmem_cache_free(watched_cache, wf);
 }
 
 /* Ends some of the watches; true if there are more. Under the lock of the bucket. */
@@ -134,7 +142,7 @@ static int handle_event(struct fsnotify_group *grp, u32 mask, const void *data, 
 		hlist_del(&wf->node);
 	}
 	spin_unlock(&b->lock);
-	kfree(wf);
+	free_watched(wf);
 	return 0;
 }
 
@@ -241,7 +249,7 @@ static int watch(struct ioevq_fwatch *fw, struct file *file)
 	err = mark_get(fw, file);
 	if (err)
 		return err;
-	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	new = kmem_cache_zalloc(watched_cache, GFP_KERNEL);
 	if (!new) {
 		mark_put(fw);
 		return -ENOMEM;
@@ -258,7 +266,7 @@ static int watch(struct ioevq_fwatch *fw, struct file *file)
 	fw->watched = wf;
 	hlist_add_head(&fw->node, &wf->watches);
 	spin_unlock(&b->lock);
-	kfree(new);
+	free_watched(new);
 	return 0;
 }
 
@@ -293,7 +301,7 @@ void ioevq_fclose_unwatch(struct ioevq_fwatch *fw)
 		}
 	}
 	spin_unlock(&b->lock);
-	kfree(wf);
+	free_watched(wf);
 	mark_put(fw);
 }
 
@@ -349,9 +357,14 @@ int ioevq_fclose_init(void)
 
 	for (i = 0; i < ARRAY_SIZE(buckets); i++)
 		spin_lock_init(&buckets[i].lock);
+	watched_cache = KMEM_CACHE(ioevq_watched, SLAB_ACCOUNT);
+	if (!watched_cache)
+		return -ENOMEM;
 	group = fsnotify_alloc_group(&group_ops, 0);
-	if (IS_ERR(group))
+	if (IS_ERR(group)) {
+		kmem_cache_destroy(watched_cache);
 		return PTR_ERR(group);
+	}
 
 	INIT_WORK_ONSTACK(&t.work, self_test);
 	schedule_work(&t.work);
@@ -379,4 +392,5 @@ void ioevq_fclose_exit(void)
 	wait_var_event(&nr_marks, !atomic_read(&nr_marks));
 	fsnotify_put_group(group);
 	fsnotify_wait_marks_destroyed();
+	kmem_cache_destroy(watched_cache);
 }

@@ -55,9 +55,12 @@ static int __init ioevq_init(void)
 
 	ioevq_max_entries = rounddown_pow_of_two(clamp(ioevq_max_entries, 1U, ENTRIES_LIMIT));
 	ioevq_default_entries = clamp(ioevq_default_entries, 1U, ioevq_max_entries);
-	err = ioevq_queues_init();
+	err = ioevq_sources_init();
 	if (err)
 		return err;
+	err = ioevq_queues_init();
+	if (err)
+		goto err_sources;
 	err = ioevq_fclose_init();
 	if (err)
 		goto err_queues;
@@ -71,6 +74,8 @@ err_fclose:
 	ioevq_fclose_exit();
 err_queues:
 	ioevq_queues_exit();
+err_sources:
+	ioevq_sources_exit();
 	return err;
 }
 
@@ -86,6 +91,7 @@ static void __exit ioevq_exit(void)
 	 * may have been preempted there, in a thread that is not ours.
 	 */
 	synchronize_rcu_tasks();
+	ioevq_sources_exit();
 }
 
 module_init(ioevq_init);

@@ -13,7 +13,7 @@ struct ioevq_kreq *ioevq_kreq_alloc(struct ioevq_queue *q, const struct ioevq_so
 
 	if (err)
 		return ERR_PTR(err);
-	kreq = kzalloc(max(src->size, sizeof(*kreq)), GFP_KERNEL_ACCOUNT);
+	kreq = kmem_cache_zalloc(ioevq_source_cache(op), GFP_KERNEL);
 	if (!kreq) {
 		ioevq_uncharge(q);
 		return ERR_PTR(-ENOMEM);
@@ -32,7 +32,7 @@ void ioevq_kreq_free(struct ioevq_kreq *kreq)
 {
 	struct ioevq_queue *q = kreq->q;
 
-	kfree(kreq);
+	kmem_cache_free(ioevq_source_cache(kreq->rec.ev.op), kreq);
 	ioevq_uncharge(q);
 }
 

@@ -67,6 +67,9 @@ enum {
 
 /* source.c: the table */
 const struct ioevq_source *ioevq_source(u32 op);
+struct kmem_cache *ioevq_source_cache(u32 op);
+int ioevq_sources_init(void);
+void ioevq_sources_exit(void);
 extern const struct ioevq_source ioevq_src_nop, ioevq_src_post, ioevq_src_poll, ioevq_src_read,
 	ioevq_src_write, ioevq_src_fsync, ioevq_src_child, ioevq_src_cancel;
 

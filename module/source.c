@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The table of operations: the only place that names them all. */
 #include <linux/nospec.h>
+#include <linux/slab.h>
 
 #include "req.h"
 
@@ -20,4 +21,57 @@ const struct ioevq_source *ioevq_source(u32 op)
 	if (op >= IOEVQ_OP__COUNT)
 		return NULL;
 	return sources[array_index_nospec(op, IOEVQ_OP__COUNT)];
+}
+
+/* Of requests of each size that is in use, by operation. */
+static struct kmem_cache *caches[IOEVQ_OP__COUNT];
+
+/* Where requests of the operation live. It was checked. */
+struct kmem_cache *ioevq_source_cache(u32 op)
+{
+	return caches[array_index_nospec(op, IOEVQ_OP__COUNT)];
+}
+
+static size_t object_size(u32 op)
+{
+	return max(sources[op]->size, sizeof(struct ioevq_kreq));
+}
+
+/* Returns 0 or -ENOMEM. */
+int ioevq_sources_init(void)
+{
+	char name[32];
+	u32 op, i;
+
+	for (op = 0; op < IOEVQ_OP__COUNT; op++) {
+		/* As large as those of an operation before it? */
+		for (i = 0; object_size(i) != object_size(op); i++)
+			;
+		if (i < op) {
+			caches[op] = caches[i];
+			continue;
+		}
+		snprintf(name, sizeof(name), "ioevq_%zu", object_size(op));
+		caches[op] = kmem_cache_create(name, object_size(op), 0, SLAB_ACCOUNT, NULL);
+		if (!caches[op]) {
+			ioevq_sources_exit();
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* All requests are freed. */
+void ioevq_sources_exit(void)
+{
+	u32 op, i;
+
+	for (op = 0; op < IOEVQ_OP__COUNT; op++) {
+		struct kmem_cache *cache = caches[op];
+
+		for (i = op; i < IOEVQ_OP__COUNT; i++)
+			if (caches[i] == cache)
+				caches[i] = NULL;
+		kmem_cache_destroy(cache);
+	}
 }
