@@ -37,6 +37,7 @@ static long do_info(struct file *file, union ioevq_args *args)
 	if (ioevq_fclose_works())
 		info.features |= IOEVQ_FEAT_CLOSE_HOOK;
 	info.ops = READ_ONCE(q->ops);
+	info.req_flags = src->req_flags;
 	info.op_flags = src->op_flags;
 	info.setup_flags = KNOWN_SETUP_FLAGS;
 	info.enter_flags = KNOWN_ENTER_FLAGS;
@@ -89,6 +90,7 @@ static int submit(struct ioevq_queue *q, struct ioevq_enter *enter)
 				break;
 			}
 			locked = true;
+			q->sleepy = enter->min && enter->timeout_ns;
 			ioevq_sweep(q);
 		}
 		err = ioevq_submit_one(q, &req);
@@ -96,8 +98,12 @@ static int submit(struct ioevq_queue *q, struct ioevq_enter *enter)
 			break;
 		cond_resched();
 	}
-	if (locked)
+	if (locked) {
+		/* What was cancelled leaves its file before we may sleep. */
+		ioevq_sweep(q);
 		ioevq_unlock(q);
+		ioevq_queue_wait_fput(q);
+	}
 	return err;
 }
 

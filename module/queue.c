@@ -81,17 +81,42 @@ void ioevq_queue_put_inflight(struct ioevq_queue *q)
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
+/* A queue is released at the next tick: it may have such a work of its own. */
 static void fput_work(struct work_struct *work)
 {
-	fput(container_of(work, struct ioevq_queue, fput_work)->last_of_file);
+	struct ioevq_queue *q = container_of(work, struct ioevq_queue, fput_work);
+	struct file *file = q->last_of_file;
+
+	if (ioevq_queue_from_file(file))
+		fput(file);
+	else
+		__fput_sync(file);
+	/* Pairs with the acquire in fput_is_done(). */
+	smp_store_release(&q->last_of_file, NULL);
+	wake_up_var(&q->last_of_file);
+}
+
+static bool fput_is_done(struct ioevq_queue *q)
+{
+	/* Pairs with the release in fput_work(). */
+	return !smp_load_acquire(&q->last_of_file);
+}
+
+/*
+ * Wait until files that were dropped are released, or for a signal: the release may take
+ * as long as somebody else wants, that of a socket with SO_LINGER for one.
+ */
+void ioevq_queue_wait_fput(struct ioevq_queue *q)
+{
+	wait_var_event_interruptible(&q->last_of_file, fput_is_done(q));
 }
 
 /*
  * Drop a reference in the middle of an ioctl that may go to sleep. Were it the last,
  * because another thread has closed the file meanwhile, fput() would only note that it
  * has to be released when this thread returns to user space: the peer would see
- * nothing, and the event that we go to sleep for might be that of this very close. What
- * a kernel thread drops is released at the next tick.
+ * nothing, and the event that we go to sleep for might be that of this very close. So
+ * a kernel thread does it.
  *
  * One at a time: under q->mutex, or because @file is q's own and nobody else has it.
  */
@@ -101,7 +126,12 @@ void ioevq_queue_fput(struct ioevq_queue *q, struct file *file)
 
 	if (atomic_long_add_unless(&file->f_count, -1, 1))
 		return;
-	flush_work(&q->fput_work);
+	ioevq_queue_wait_fput(q);
+	if (!fput_is_done(q)) {
+		/* A signal: we return soon. */
+		fput(file);
+		return;
+	}
 	q->last_of_file = file;
 	queue_work(queue_workqueue, &q->fput_work);
 }

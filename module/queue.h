@@ -88,7 +88,8 @@ struct ioevq_queue {
 	struct irq_work poll_kick;
 	struct work_struct free_work;
 	struct work_struct fput_work;
-	struct file *last_of_file;	/* for fput_work; see ioevq_queue_fput() */
+	struct file *last_of_file;	/* for fput_work until NULL; see ioevq_queue_fput() */
+	bool sleepy;			/* mutex; who submits is going to wait */
 	struct rcu_head rcu;
 	struct ioevq_index index;	/* mutex; all requests */
 };
@@ -116,6 +117,7 @@ int ioevq_queue_use(struct ioevq_queue *q);
 void ioevq_queue_state(struct ioevq_queue *q, struct ioevq_info *info);
 void ioevq_queue_put_inflight(struct ioevq_queue *q);
 void ioevq_queue_fput(struct ioevq_queue *q, struct file *file);
+void ioevq_queue_wait_fput(struct ioevq_queue *q);
 int ioevq_queues_init(void);
 void ioevq_queues_exit(void);
 

@@ -5,19 +5,22 @@
 #include "req.h"
 #include "wake.h"
 
+/* Those without an event are not charged: a full queue can be emptied by them. */
 struct ioevq_kreq *ioevq_kreq_alloc(struct ioevq_queue *q, const struct ioevq_source *src, u32 op,
-				    u64 user_data)
+				    u64 user_data, bool skip)
 {
 	struct ioevq_kreq *kreq;
-	int err = ioevq_charge(q);
+	int err = skip ? 0 : ioevq_charge(q);
 
 	if (err)
 		return ERR_PTR(err);
 	kreq = kmem_cache_zalloc(ioevq_source_cache(op), GFP_KERNEL);
 	if (!kreq) {
-		ioevq_uncharge(q);
+		if (!skip)
+			ioevq_uncharge(q);
 		return ERR_PTR(-ENOMEM);
 	}
+	kreq->skip = skip;
 	kreq->fd = -1;
 	kreq->q = q;
 	kreq->src = src;
@@ -30,10 +33,9 @@ struct ioevq_kreq *ioevq_kreq_alloc(struct ioevq_queue *q, const struct ioevq_so
 
 void ioevq_kreq_free(struct ioevq_kreq *kreq)
 {
-	struct ioevq_queue *q = kreq->q;
-
+	if (!kreq->skip)
+		ioevq_uncharge(kreq->q);
 	kmem_cache_free(ioevq_source_cache(kreq->rec.ev.op), kreq);
-	ioevq_uncharge(q);
 }
 
 /* Fields that an operation does not use may get a meaning later: not yet. */
@@ -61,7 +63,7 @@ int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_req *req)
 	struct ioevq_kreq *kreq = NULL;
 	int err;
 
-	if (!src || req->flags || (req->op_flags & ~src->op_flags))
+	if (!src || (req->flags & ~src->req_flags) || (req->op_flags & ~src->op_flags))
 		return -EOPNOTSUPP;
 	if (!(READ_ONCE(q->ops) & BIT_ULL(req->op)))
 		return -EPERM;
@@ -71,7 +73,8 @@ int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_req *req)
 		return src->submit(q, NULL, req);
 
 	lockdep_assert_held(&q->mutex);
-	kreq = ioevq_kreq_alloc(q, src, req->op, req->user_data);
+	kreq = ioevq_kreq_alloc(q, src, req->op, req->user_data,
+				req->flags & IOEVQ_REQ_SKIP_SUCCESS);
 	if (IS_ERR(kreq))
 		return PTR_ERR(kreq);
 	/* Accepting it may complete it, but the sweep needs the mutex, too. */
@@ -80,7 +83,7 @@ int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_req *req)
 		ioevq_kreq_free(kreq);
 	else
 		ioevq_index_add(&q->index, kreq);
-	return err;
+	return min(err, 0);
 }
 
 void ioevq_accept(struct ioevq_kreq *kreq)

@@ -32,6 +32,7 @@ struct ioevq_kreq {
 	struct list_head recheck;	/* queue->lock; queue->recheck */
 	struct ioevq_cancel *fence;	/* queue->lock; the cancel that waits for us */
 	enum ioevq_state state;		/* queue->lock */
+	bool skip;			/* constant; IOEVQ_REQ_SKIP_SUCCESS, and not charged */
 };
 
 /*
@@ -41,8 +42,10 @@ struct ioevq_kreq {
  * @size: of its request object; 0 = needs none, submit gets NULL and no mutex: who sends
  *	a message waits for nobody's submission
  * @op_flags: valid op_flags
+ * @req_flags: valid flags of the request
  * @uses: the fields that it reads, all others must be zero
- * @submit: refuse with an errno, leaving nothing behind, or accept with 0
+ * @submit: refuse with an errno, leaving nothing behind, or accept with 0, or with
+ *	IOEVQ_DONE: it has succeeded and there is no event
  * @cancel: complete now; false if that cannot be hurried
  * @recheck: look at the watched file again
  * @release: drop what is held; the object is freed afterwards
@@ -50,12 +53,15 @@ struct ioevq_kreq {
 struct ioevq_source {
 	size_t size;
 	u32 op_flags;
+	u16 req_flags;
 	u32 uses;
 	int (*submit)(struct ioevq_queue *q, struct ioevq_kreq *kreq, const struct ioevq_req *req);
 	bool (*cancel)(struct ioevq_kreq *kreq);
 	void (*recheck)(struct ioevq_kreq *kreq);
 	void (*release)(struct ioevq_kreq *kreq);
 };
+
+#define IOEVQ_DONE	1
 
 enum {
 	IOEVQ_USES_FD = BIT(0),
@@ -71,11 +77,11 @@ struct kmem_cache *ioevq_source_cache(u32 op);
 int ioevq_sources_init(void);
 void ioevq_sources_exit(void);
 extern const struct ioevq_source ioevq_src_nop, ioevq_src_post, ioevq_src_poll, ioevq_src_read,
-	ioevq_src_write, ioevq_src_fsync, ioevq_src_child, ioevq_src_cancel;
+	ioevq_src_write, ioevq_src_fsync, ioevq_src_child, ioevq_src_cancel, ioevq_src_close;
 
 /* req.c */
 struct ioevq_kreq *ioevq_kreq_alloc(struct ioevq_queue *q, const struct ioevq_source *src, u32 op,
-				    u64 user_data);
+				    u64 user_data, bool skip);
 void ioevq_kreq_free(struct ioevq_kreq *kreq);
 bool ioevq_needs_mutex(const struct ioevq_req *req);
 int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_req *req);

@@ -41,7 +41,7 @@ static int post(struct ioevq_queue *q, const struct ioevq_event *ev)
 	if (posted)
 		return 0;
 
-	kreq = ioevq_kreq_alloc(q, &ioevq_src_post, ev->op, ev->user_data);
+	kreq = ioevq_kreq_alloc(q, &ioevq_src_post, ev->op, ev->user_data, false);
 	if (IS_ERR(kreq))
 		return PTR_ERR(kreq);
 	kreq->rec.home = &q->done_posts;

@@ -90,7 +90,14 @@
  *	-ECANCELED, unless it completed by itself); file I/O that has started is
  *	not interrupted but waited for. Then comes the event of the cancel, with the
  *	number of matched requests. Errors: EBADF (no such descriptor), EAGAIN (64
- *	cancels of this queue are waiting for file I/O already).
+ *	cancels of this queue are waiting for file I/O already), ENOENT (nothing
+ *	matches; only with %IOEVQ_REQ_SKIP_SUCCESS).
+ * @IOEVQ_OP_CLOSE: cancel all requests of this queue on the open file that fd names, as
+ *	%IOEVQ_OP_CANCEL with %IOEVQ_CANCEL_FD, and close(2) fd. The event of this
+ *	request follows the final events of all of them; its result is that of close(2),
+ *	its data the number of matched requests. If another thread closes fd meanwhile, what
+ *	it names then is closed, as by close(2). Errors: EBADF, EINVAL (fd is this queue),
+ *	EAGAIN as above.
  * @IOEVQ_OP__COUNT: private: number of operations
  */
 enum ioevq_op {
@@ -102,7 +109,18 @@ enum ioevq_op {
 	IOEVQ_OP_FSYNC = 5,
 	IOEVQ_OP_CHILD = 6,
 	IOEVQ_OP_CANCEL = 7,
-	IOEVQ_OP__COUNT = 8
+	IOEVQ_OP_CLOSE = 9,
+	IOEVQ_OP__COUNT = 10
+};
+
+/**
+ * enum ioevq_req_flags - flags of a request
+ * @IOEVQ_REQ_SKIP_SUCCESS: if the request has succeeded when it is accepted, that was
+ *	its answer, and it has no event. Where it must wait for others its event comes as
+ *	usual. For %IOEVQ_OP_CANCEL and %IOEVQ_OP_CLOSE (EOPNOTSUPP elsewhere).
+ */
+enum ioevq_req_flags {
+	IOEVQ_REQ_SKIP_SUCCESS = 1
 };
 
 /**
@@ -144,17 +162,20 @@ enum ioevq_fsync_flags {
  * @IOEVQ_CANCEL_USER_DATA: requests whose user data is addr
  * @IOEVQ_CANCEL_FD: requests on the open file that fd names (EBADF if none)
  * @IOEVQ_CANCEL_OP: requests of the operation in len
+ * @IOEVQ_CANCEL_EXACT: with %IOEVQ_CANCEL_FD (else EINVAL): only requests that were
+ *	submitted for this very descriptor, not for another one of the same open file
  */
 enum ioevq_cancel_flags {
 	IOEVQ_CANCEL_USER_DATA = 1,
 	IOEVQ_CANCEL_FD = 2,
-	IOEVQ_CANCEL_OP = 4
+	IOEVQ_CANCEL_OP = 4,
+	IOEVQ_CANCEL_EXACT = 8
 };
 
 /**
  * struct ioevq_req - one request, 64 bytes
  * @op: &enum ioevq_op
- * @flags: none yet, must be 0
+ * @flags: &enum ioevq_req_flags
  * @fd: the descriptor that the operation is about, or -1
  * @user_data: comes back in every event of this request
  * @addr: address or value, see &enum ioevq_op
@@ -287,7 +308,7 @@ enum ioevq_features {
  * @event_size: out: size of an event in bytes
  * @features: out: &enum ioevq_features
  * @ops: out: mask of operations (1 << op) that this queue accepts
- * @req_flags: out: valid flags of &struct ioevq_req
+ * @req_flags: out: valid flags of a request of operation @op
  * @op_flags: out: valid op_flags of @op
  * @setup_flags: out: valid flags of &struct ioevq_setup
  * @enter_flags: out: valid flags of &struct ioevq_enter

@@ -263,3 +263,11 @@ EXPORT int ioevq_cancel_all(const struct ioevq *q, uint64_t done)
 {
 	return ioevq_cancel_matching(q, 0, 0, -1, done);
 }
+
+EXPORT int ioevq_close_fd(const struct ioevq *q, int fd, uint64_t done)
+{
+	struct ioevq_req req;
+
+	ioevq_prep_close(&req, fd, done);
+	return ioevq_submit_one(q, &req);
+}

@@ -179,6 +179,15 @@ int ioevq_cancel(const struct ioevq *q, uint64_t user_data, uint64_t done);
 int ioevq_cancel_fd(const struct ioevq *q, int fd, uint64_t done);
 int ioevq_cancel_all(const struct ioevq *q, uint64_t done);
 
+/*
+ * ioevq_close_fd - cancel all requests on an open file and close a descriptor of it
+ * @fd: closed when this returns 0; see IOEVQ_OP_CLOSE
+ * @done: as above; the event's result is that of close(2)
+ *
+ * Returns 0, or -EBADF, -EINVAL (the queue itself), -EAGAIN, -ENOMEM: nothing was done.
+ */
+int ioevq_close_fd(const struct ioevq *q, int fd, uint64_t done);
+
 /* ioevq_take_slow - private: what ioevq_take() does when the ring is empty */
 int ioevq_take_slow(const struct ioevq *q, struct ioevq_event *event);
 
@@ -327,6 +336,11 @@ static inline void ioevq_prep_cancel(struct ioevq_req *req, uint32_t flags, uint
 		req->addr = match;
 	if (flags & IOEVQ_CANCEL_OP)
 		req->len = op;
+}
+
+static inline void ioevq_prep_close(struct ioevq_req *req, int fd, uint64_t user_data)
+{
+	ioevq_prep(req, IOEVQ_OP_CLOSE, fd, user_data);
 }
 
 #ifdef __cplusplus
