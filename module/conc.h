@@ -45,6 +45,11 @@ static inline void ioevq_conc_hold_back(struct ioevq_conc *conc)
 	WRITE_ONCE(conc->held_back, true);
 }
 
+static inline bool ioevq_conc_has_slot(struct ioevq_conc *conc)
+{
+	return (u32)atomic_read(&conc->running) < READ_ONCE(conc->limit);
+}
+
 static inline bool ioevq_conc_limited(struct ioevq_conc *conc)
 {
 	return READ_ONCE(conc->limit) != IOEVQ_UNLIMITED;

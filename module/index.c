@@ -82,3 +82,16 @@ void ioevq_index_del(struct ioevq_index *index, struct ioevq_kreq *kreq)
 	if (kreq->file)
 		hlist_del(&kreq->by_file);
 }
+
+/*
+ * Changes where it is found; who walks its old chain must have the next one in hand. With
+ * queue->lock, too, for events are posted with it.
+ */
+void ioevq_index_rename(struct ioevq_index *index, struct ioevq_kreq *kreq, u64 user_data)
+{
+	lockdep_assert_held(&kreq->q->lock);
+
+	hlist_del(&kreq->by_user_data);
+	kreq->rec.ev.user_data = user_data;
+	hlist_add_head(&kreq->by_user_data, ioevq_index_user_data(index, user_data));
+}

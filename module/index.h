@@ -25,6 +25,7 @@ int ioevq_index_init(struct ioevq_index *index);
 void ioevq_index_free(struct ioevq_index *index);
 void ioevq_index_add(struct ioevq_index *index, struct ioevq_kreq *kreq);
 void ioevq_index_del(struct ioevq_index *index, struct ioevq_kreq *kreq);
+void ioevq_index_rename(struct ioevq_index *index, struct ioevq_kreq *kreq, u64 user_data);
 
 /* The chains where to look; others may be in them, too. */
 static inline struct hlist_head *ioevq_index_user_data(struct ioevq_index *index, u64 user_data)

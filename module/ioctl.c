@@ -11,7 +11,7 @@
 
 #define KNOWN_SETUP_FLAGS	(IOEVQ_SETUP_MAPPED | IOEVQ_SETUP_CONCURRENCY)
 #define CLOCK_FLAGS		(IOEVQ_ENTER_ABSTIME | IOEVQ_ENTER_BOOTTIME | IOEVQ_ENTER_REALTIME)
-#define KNOWN_ENTER_FLAGS	(IOEVQ_ENTER_SIGMASK | CLOCK_FLAGS)
+#define KNOWN_ENTER_FLAGS	(IOEVQ_ENTER_SIGMASK | IOEVQ_ENTER_PASS_ON | CLOCK_FLAGS)
 
 union ioevq_args {
 	struct ioevq_info info;
@@ -90,6 +90,7 @@ static int submit(struct ioevq_queue *q, struct ioevq_enter *enter)
 				break;
 			}
 			locked = true;
+			WRITE_ONCE(q->submitting, true);
 			q->sleepy = enter->min && enter->timeout_ns;
 			ioevq_sweep(q);
 		}
@@ -101,6 +102,7 @@ static int submit(struct ioevq_queue *q, struct ioevq_enter *enter)
 	if (locked) {
 		/* What was cancelled leaves its file before we may sleep. */
 		ioevq_sweep(q);
+		WRITE_ONCE(q->submitting, false);
 		ioevq_unlock(q);
 		ioevq_queue_wait_fput(q);
 	}

@@ -5,6 +5,7 @@
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -176,6 +177,8 @@ static int queue_flush(struct file *file, fl_owner_t id)
 
 	spin_lock_irq(&q->lock);
 	/* Waiters are there only once the ring is. */
+	if (!list_empty(&q->waiters) && ioevq_recheck_due(q))
+		ioevq_wake_recheck(q);
 	ioevq_hand_on(q);
 	spin_unlock_irq(&q->lock);
 	return 0;
@@ -275,6 +278,7 @@ void ioevq_queue_state(struct ioevq_queue *q, struct ioevq_info *info)
 	info->entries = q->ring.entries;
 	info->available = ioevq_ring_available(&q->ring);
 	info->backlog = q->ring.backlog_len;
+	info->events = q->ring.tail + q->ring.backlog_len;
 	info->wakeups = q->wakeups;
 	info->waiting = q->waiting;
 	spin_unlock_irq(&q->lock);
@@ -296,6 +300,24 @@ static int queue_mmap(struct file *file, struct vm_area_struct *vma)
 	return remap_vmalloc_range(vma, q->ring.page, 0);
 }
 
+static __poll_t queue_poll(struct file *file, poll_table *pt)
+{
+	struct ioevq_queue *q = file->private_data;
+	bool ready = false, look = false;
+
+	poll_wait(file, &q->poll_wait, pt);
+	spin_lock_irq(&q->lock);
+	q->polled = true;
+	if (ioevq_queue_ready(q)) {
+		ready = ioevq_ring_available(&q->ring) || q->alerted;
+		look = q->looking || ioevq_recheck_due(q);
+	}
+	spin_unlock_irq(&q->lock);
+	if (!ready && look)
+		ready = ioevq_peek(q);
+	return EPOLLOUT | EPOLLWRNORM | (ready ? EPOLLIN | EPOLLRDNORM : 0);
+}
+
 /* /proc/PID/fdinfo/FD; the numbers of IOEVQ_IOC_INFO, for whoever looks from outside. */
 static void queue_show_fdinfo(struct seq_file *m, struct file *file)
 {
@@ -305,8 +327,8 @@ static void queue_show_fdinfo(struct seq_file *m, struct file *file)
 	ioevq_queue_state(q, &info);
 	seq_printf(m, "entries:\t%u\nrequests:\t%u\navailable:\t%llu\nbacklog:\t%llu\n",
 		   info.entries, info.requests, info.available, info.backlog);
-	seq_printf(m, "wakeups:\t%llu\nwaiting:\t%u\nrunnable:\t%u\n", info.wakeups,
-		   info.waiting, info.runnable);
+	seq_printf(m, "events:\t%llu\nwakeups:\t%llu\nwaiting:\t%u\nrunnable:\t%u\n",
+		   info.events, info.wakeups, info.waiting, info.runnable);
 	if (info.concurrency == IOEVQ_UNLIMITED)
 		seq_puts(m, "concurrency:\tunlimited\n");
 	else
@@ -320,7 +342,7 @@ const struct file_operations ioevq_fops = {
 	.release = queue_release,
 	.unlocked_ioctl = ioevq_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
-	.poll = ioevq_poll,
+	.poll = queue_poll,
 	.mmap = queue_mmap,
 	.show_fdinfo = queue_show_fdinfo,
 	.llseek = noop_llseek,

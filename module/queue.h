@@ -3,7 +3,8 @@
  * A queue, its requests and the lock order. Arrows between the files go one way:
  *
  *   main -> ioctl -> queue -> source table -> src_* -> fclose, nest, aio -> lane
- *           ioctl -> wait -> req              src_* -> req -> index, wake -> ring, conc, limit
+ *           ioctl -> wait -> recheck   src_* -> watch -> recheck -> req -> index, wake
+ *           wake, index -> ring, conc, limit
  *
  * Locks, outermost first:
  *
@@ -33,7 +34,6 @@
 #include "ring.h"
 
 struct ioevq_waiter;
-struct poll_table_struct;
 
 #define IOEVQ_MAX_LANES		16
 
@@ -62,7 +62,11 @@ struct ioevq_queue {
 	u32 waiting;			/* lock; length of waiters */
 	struct ioevq_waiter *clock;	/* lock; whose batching delay runs */
 	u64 wakeups;			/* lock; statistics */
-	struct list_head recheck;	/* lock; &ioevq_req.recheck, owned by the source */
+	struct list_head recheck;	/* lock; files to be looked at; see recheck.c */
+	struct list_head level;		/* lock; the same when their last event is reaped */
+	bool looking;			/* lock; somebody is at it */
+	u32 found;			/* lock; events that he has posted */
+	bool slept_on_level;		/* lock; a waiter left it to who has the mutex */
 	bool rechecker;			/* lock; a waiter was woken to look again */
 	bool polled;			/* lock; somebody polls the queue itself */
 	bool alerted;			/* lock */
@@ -90,6 +94,7 @@ struct ioevq_queue {
 	struct work_struct fput_work;
 	struct file *last_of_file;	/* for fput_work until NULL; see ioevq_queue_fput() */
 	bool sleepy;			/* mutex; who submits is going to wait */
+	bool submitting;		/* mutex; it is somebody who submits that has it */
 	struct rcu_head rcu;
 	struct ioevq_index index;	/* mutex; all requests */
 };
@@ -133,6 +138,5 @@ void ioevq_uncharge(struct ioevq_queue *q);
 
 /* wait.c */
 int ioevq_wait(struct ioevq_queue *q, const struct ioevq_enter *enter);
-__poll_t ioevq_poll(struct file *file, struct poll_table_struct *pt);
 
 #endif

@@ -22,6 +22,7 @@ struct ioevq_kreq *ioevq_kreq_alloc(struct ioevq_queue *q, const struct ioevq_so
 	}
 	kreq->skip = skip;
 	kreq->fd = -1;
+	kreq->seq = IOEVQ_NO_SEQ;
 	kreq->q = q;
 	kreq->src = src;
 	kreq->rec.home = &q->done;
@@ -94,10 +95,30 @@ void ioevq_accept(struct ioevq_kreq *kreq)
 }
 
 /*
+ * An event is there. Not @news: whoever polls the queue was told before, and a consumer
+ * that has looked for it is going to take it, see ioevq_recheck().
+ */
+static void tell(struct ioevq_queue *q, bool news)
+{
+	if (news) {
+		ioevq_wake(q);
+	} else {
+		q->claimed++;
+		q->found++;
+	}
+}
+
+/* Is an event of it there still? Then its final one must come after that. */
+static bool is_in_backlog(struct ioevq_kreq *kreq)
+{
+	return (s64)(kreq->seq - kreq->q->ring.tail) >= 0;
+}
+
+/*
  * Post the final event, unless another was faster (false). With queue->lock, in
  * any context. Neither sleeps nor allocates: the record was paid for.
  */
-bool ioevq_complete_locked(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data)
+bool ioevq_complete_locked(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data, bool news)
 {
 	struct ioevq_queue *q = kreq->q;
 
@@ -111,9 +132,14 @@ bool ioevq_complete_locked(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data
 	/* Cancels that waited for this one, or for one another, follow at once. */
 	do {
 		kreq->state = IOEVQ_FINAL;
-		list_del_init(&kreq->recheck);
-		ioevq_ring_post(&q->ring, &kreq->rec);
-		ioevq_wake(q);
+		ioevq_recheck_forget(kreq);
+		if (kreq->quiet && !is_in_backlog(kreq)) {
+			ioevq_rec_return(&kreq->rec);
+		} else {
+			kreq->seq = ioevq_ring_post(&q->ring, &kreq->rec);
+			tell(q, news);
+		}
+		news = true;
 		kreq = kreq->fence ? ioevq_fence_passed(kreq->fence) : NULL;
 	} while (kreq);
 	return true;
@@ -126,21 +152,21 @@ bool ioevq_complete(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data)
 	bool ret;
 
 	spin_lock_irqsave(&q->lock, irqflags);
-	ret = ioevq_complete_locked(kreq, res, flags, data);
+	ret = ioevq_complete_locked(kreq, res, flags, data, true);
 	spin_unlock_irqrestore(&q->lock, irqflags);
 	return ret;
 }
 
 /*
  * Post an event that is not the last, in a record of @pool, which must not be
- * empty and which the record returns to once it has its slot. queue->lock is held.
+ * empty and which the record returns to once it has its slot. Where it stands is in
+ * kreq->seq. queue->lock is held.
  */
-ioevq_seq_t ioevq_post_more(struct ioevq_kreq *kreq, struct ioevq_rec **pool, s64 res, u32 flags,
-			    u64 data)
+void ioevq_post_more(struct ioevq_kreq *kreq, struct ioevq_rec **pool, s64 res, u32 flags,
+		     u64 data, bool news)
 {
 	struct ioevq_queue *q = kreq->q;
 	struct ioevq_rec *rec = *pool;
-	ioevq_seq_t seq;
 
 	lockdep_assert_held(&q->lock);
 
@@ -151,9 +177,18 @@ ioevq_seq_t ioevq_post_more(struct ioevq_kreq *kreq, struct ioevq_rec **pool, s6
 	rec->ev.res = res;
 	rec->ev.flags = flags | IOEVQ_EVENT_MORE;
 	rec->ev.data = data;
-	seq = ioevq_ring_post(&q->ring, rec);
-	ioevq_wake(q);
-	return seq;
+	kreq->seq = ioevq_ring_post(&q->ring, rec);
+	tell(q, news);
+}
+
+/* What a request does that has succeeded within its submission. */
+int ioevq_done(struct ioevq_kreq *kreq, s64 res, u64 data)
+{
+	if (kreq->skip)
+		return IOEVQ_DONE;
+	ioevq_accept(kreq);
+	ioevq_complete(kreq, res, 0, data);
+	return 0;
 }
 
 /* What most sources do to cancel. */
@@ -161,62 +196,6 @@ bool ioevq_cancel_now(struct ioevq_kreq *kreq)
 {
 	ioevq_complete(kreq, -ECANCELED, 0, 0);
 	return true;
-}
-
-/*
- * Something may have changed, but only ->poll can tell, which may sleep: let a
- * consumer look, in its own context. queue->lock is held.
- */
-void ioevq_ask_recheck(struct ioevq_kreq *kreq)
-{
-	lockdep_assert_held(&kreq->q->lock);
-
-	/* Whoever had to know was told: telling again could go round in a circle. */
-	if (!list_empty(&kreq->recheck))
-		return;
-	list_add_tail(&kreq->recheck, &kreq->q->recheck);
-	ioevq_wake_recheck(kreq->q);
-}
-
-/* Drop the mutex. Files that asked to be looked at meanwhile are for whoever waits. */
-void ioevq_unlock(struct ioevq_queue *q)
-{
-	mutex_unlock(&q->mutex);
-	/* Pairs with the one in ioevq_wake_recheck(): we see who asked, or it sees us gone. */
-	smp_mb();
-	if (list_empty_careful(&q->recheck))
-		return;
-	spin_lock_irq(&q->lock);
-	if (!list_empty(&q->recheck))
-		ioevq_wake_recheck(q);
-	spin_unlock_irq(&q->lock);
-}
-
-/*
- * Look again at every file that asked for it. Where somebody has the mutex, who may
- * keep it for long, that is left to whom ioevq_unlock() wakes.
- */
-void ioevq_recheck(struct ioevq_queue *q)
-{
-	struct ioevq_kreq *kreq;
-	LIST_HEAD(todo);
-
-	if (list_empty_careful(&q->recheck) || !mutex_trylock(&q->mutex))
-		return;
-	spin_lock_irq(&q->lock);
-	q->rechecker = false;
-	ioevq_ring_set_flag(&q->ring, IOEVQ_RING_RECHECK, false);
-	list_splice_init(&q->recheck, &todo);
-	/* Whatever asks while we look is for the next round. */
-	while ((kreq = list_first_entry_or_null(&todo, struct ioevq_kreq, recheck))) {
-		list_del_init(&kreq->recheck);
-		spin_unlock_irq(&q->lock);
-		kreq->src->recheck(kreq);
-		cond_resched();
-		spin_lock_irq(&q->lock);
-	}
-	spin_unlock_irq(&q->lock);
-	ioevq_unlock(q);
 }
 
 static void sweep(struct ioevq_queue *q, struct ioevq_rec **done)

@@ -27,11 +27,14 @@ struct ioevq_kreq {
 	struct ioevq_rec rec;		/* of the final event; home is q->done */
 	struct hlist_node by_user_data;	/* queue->mutex; queue->index */
 	struct hlist_node by_file;	/* queue->mutex; queue->index, if there is a file */
-	const struct file *file;	/* what it is about, or NULL; only compared */
+	struct file *file;		/* what it is about, or NULL; compared, not a reference */
 	int fd;				/* by which it was named; only compared */
-	struct list_head recheck;	/* queue->lock; queue->recheck */
+	struct list_head recheck;	/* queue->lock; queue->recheck or queue->level */
+	ioevq_seq_t seq;		/* queue->lock; of the last event */
 	struct ioevq_cancel *fence;	/* queue->lock; the cancel that waits for us */
 	enum ioevq_state state;		/* queue->lock */
+	bool level;			/* queue->lock; in queue->level */
+	bool quiet;			/* queue->lock; the end needs no event */
 	bool skip;			/* constant; IOEVQ_REQ_SKIP_SUCCESS, and not charged */
 };
 
@@ -47,7 +50,8 @@ struct ioevq_kreq {
  * @submit: refuse with an errno, leaving nothing behind, or accept with 0, or with
  *	IOEVQ_DONE: it has succeeded and there is no event
  * @cancel: complete now; false if that cannot be hurried
- * @recheck: look at the watched file again
+ * @recheck: look at the watched file again, and with @tell announce what it is ready
+ *	for. Is it ready, or may it be?
  * @release: drop what is held; the object is freed afterwards
  */
 struct ioevq_source {
@@ -57,7 +61,7 @@ struct ioevq_source {
 	u32 uses;
 	int (*submit)(struct ioevq_queue *q, struct ioevq_kreq *kreq, const struct ioevq_req *req);
 	bool (*cancel)(struct ioevq_kreq *kreq);
-	void (*recheck)(struct ioevq_kreq *kreq);
+	bool (*recheck)(struct ioevq_kreq *kreq, bool tell);
 	void (*release)(struct ioevq_kreq *kreq);
 };
 
@@ -77,7 +81,8 @@ struct kmem_cache *ioevq_source_cache(u32 op);
 int ioevq_sources_init(void);
 void ioevq_sources_exit(void);
 extern const struct ioevq_source ioevq_src_nop, ioevq_src_post, ioevq_src_poll, ioevq_src_read,
-	ioevq_src_write, ioevq_src_fsync, ioevq_src_child, ioevq_src_cancel, ioevq_src_close;
+	ioevq_src_write, ioevq_src_fsync, ioevq_src_child, ioevq_src_cancel, ioevq_src_poll_mod,
+	ioevq_src_close;
 
 /* req.c */
 struct ioevq_kreq *ioevq_kreq_alloc(struct ioevq_queue *q, const struct ioevq_source *src, u32 op,
@@ -87,14 +92,21 @@ bool ioevq_needs_mutex(const struct ioevq_req *req);
 int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_req *req);
 void ioevq_accept(struct ioevq_kreq *kreq);
 bool ioevq_complete(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data);
-bool ioevq_complete_locked(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data);
-ioevq_seq_t ioevq_post_more(struct ioevq_kreq *kreq, struct ioevq_rec **pool, s64 res, u32 flags,
-			    u64 data);
+bool ioevq_complete_locked(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data, bool news);
+void ioevq_post_more(struct ioevq_kreq *kreq, struct ioevq_rec **pool, s64 res, u32 flags,
+		     u64 data, bool news);
 bool ioevq_cancel_now(struct ioevq_kreq *kreq);
-void ioevq_ask_recheck(struct ioevq_kreq *kreq);
-void ioevq_recheck(struct ioevq_queue *q);
-void ioevq_unlock(struct ioevq_queue *q);
+int ioevq_done(struct ioevq_kreq *kreq, s64 res, u64 data);
 void ioevq_sweep(struct ioevq_queue *q);
+
+/* recheck.c */
+void ioevq_recheck_forget(struct ioevq_kreq *kreq);
+bool ioevq_ask_recheck(struct ioevq_kreq *kreq);
+void ioevq_recheck_when_reaped(struct ioevq_kreq *kreq);
+bool ioevq_recheck_due(struct ioevq_queue *q);
+u32 ioevq_recheck(struct ioevq_queue *q, u64 want, bool patient);
+bool ioevq_peek(struct ioevq_queue *q);
+void ioevq_unlock(struct ioevq_queue *q);
 
 /* src_cancel.c */
 struct ioevq_kreq *ioevq_fence_passed(struct ioevq_cancel *fence);

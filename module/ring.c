@@ -95,8 +95,7 @@ void ioevq_ring_flush(struct ioevq_ring_state *ring, unsigned int budget)
 		ring->backlog = rec->next;
 		ring->backlog_len--;
 		ring_put(ring, &rec->ev);
-		rec->next = *rec->home;
-		*rec->home = rec;
+		ioevq_rec_return(rec);
 	}
 	if (!ring->backlog) {
 		ring->backlog_end = &ring->backlog;
@@ -114,8 +113,7 @@ ioevq_seq_t ioevq_ring_post(struct ioevq_ring_state *ring, struct ioevq_rec *rec
 	seq = ring->tail + ring->backlog_len;
 	if (!ring->backlog && ring_has_room(ring)) {
 		ring_put(ring, &rec->ev);
-		rec->next = *rec->home;
-		*rec->home = rec;
+		ioevq_rec_return(rec);
 		return seq;
 	}
 	rec->next = NULL;

@@ -33,8 +33,17 @@ struct ioevq_ring_state {
 	struct ioevq_rec **backlog_end;
 };
 
+/* Its owner has it again. With the lock. */
+static inline void ioevq_rec_return(struct ioevq_rec *rec)
+{
+	rec->next = *rec->home;
+	*rec->home = rec;
+}
+
 /* Where an event stands in the order of all events: unreaped while head <= seq. */
 typedef u64 ioevq_seq_t;
+/* Before all others. */
+#define IOEVQ_NO_SEQ	((ioevq_seq_t)-1)
 
 int ioevq_ring_alloc(struct ioevq_ring_state *ring, u32 entries);
 void ioevq_ring_free(struct ioevq_ring_state *ring);

@@ -14,6 +14,7 @@ static const struct ioevq_source *const sources[IOEVQ_OP__COUNT] = {
 	[IOEVQ_OP_FSYNC] = &ioevq_src_fsync,
 	[IOEVQ_OP_CHILD] = &ioevq_src_child,
 	[IOEVQ_OP_CANCEL] = &ioevq_src_cancel,
+	[IOEVQ_OP_POLL_MOD] = &ioevq_src_poll_mod,
 	[IOEVQ_OP_CLOSE] = &ioevq_src_close,
 };
 

@@ -165,7 +165,8 @@ static int end_submit(struct ioevq_cancel *c)
 	if (ioevq_fence_passed(c)) {
 		skip = c->kreq.skip && !c->res;
 		if (!skip)
-			ioevq_complete_locked(&c->kreq, c->kreq.rec.ev.res, 0, c->kreq.rec.ev.data);
+			ioevq_complete_locked(&c->kreq, c->kreq.rec.ev.res, 0,
+					      c->kreq.rec.ev.data, true);
 		spin_unlock_irq(&q->lock);
 		if (!skip)
 			return 0;

@@ -102,7 +102,7 @@ static bool is_traced_by_other(struct task_struct *p)
 static void post_rescan(struct child_watch *w)
 {
 	if (w->rescan_spare)
-		ioevq_post_more(&w->kreq, &w->rescan_spare, 0, IOEVQ_EVENT_RESCAN, 0);
+		ioevq_post_more(&w->kreq, &w->rescan_spare, 0, IOEVQ_EVENT_RESCAN, 0, true);
 }
 
 static int any_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
@@ -119,7 +119,7 @@ static int any_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void 
 		;
 	else if (w->spare)
 		ioevq_post_more(&w->kreq, &w->spare, task_pid_nr_ns(p, w->ns), child_flags(p),
-				child_data(p));
+				child_data(p), true);
 	else
 		post_rescan(w);
 	spin_unlock_irqrestore(&q->lock, flags);

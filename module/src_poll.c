@@ -2,217 +2,32 @@
 /*
  * POLL: readiness of anything that select(2) takes.
  *
- * A watch is an entry in the wait queues of the file, and a weak pointer to it.
- * Sockets, pipes and eventfds say in their wake-up what has become ready: that is
- * announced at once, from the wake-up. Others only say that something may have
- * changed, or need ->poll to be called again before the next wake-up: a consumer
- * looks at them in its own context (recheck).
+ * A watch is an entry in the wait queues of the file, and a weak pointer to it. What it
+ * does when it is woken is told in watch.c.
  *
- * An edge watch remembers for each bit of the mask where its last announcement stands
- * in the ring. While that is unreaped the bit is not announced again.
+ * Sockets, pipes and eventfds say in their wake-up what has become ready. Others only say
+ * that something may have changed, or need ->poll to be called again before the next
+ * wake-up: a consumer looks at them in its own context.
  */
 #include <linux/eventfd.h>
 #include <linux/file.h>
+#include <linux/magic.h>
 #include <linux/net.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
-#include <linux/slab.h>
 #include <net/sock.h>
 
-#include "fclose.h"
-#include "req.h"
+#include "compat/master.h"
+#include "src_poll.h"
 
-#define MAX_HEADS	4
-#define NR_BITS		14	/* EPOLLRDHUP is the last bit of POLL_MASK */
-/* What a caller may ask for; the rest of the bits are epoll's own. */
-#define POLL_MASK	(EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDNORM | \
-			 EPOLLRDBAND | EPOLLWRNORM | EPOLLWRBAND | EPOLLMSG | EPOLLRDHUP)
-
-struct poll_watch;
-
-/* @head: NULL when not queued; see detach_entry() for who may clear it */
-struct poll_entry {
-	wait_queue_entry_t wait;
-	wait_queue_head_t *head;
-	struct poll_watch *w;
-};
-
-struct poll_watch {
-	struct ioevq_kreq kreq;
-	struct ioevq_fwatch close;
-	__poll_t mask;			/* constant */
-	bool oneshot;			/* constant */
-	bool tells;			/* constant; its wake-ups say what is ready */
-	struct ioevq_nest *nest;	/* constant; if it is a queue that is watched */
-	struct sighand_struct *sighand;	/* constant, compared only; see poll_recheck() */
-	/* queue->lock: */
-	/* What came before the request was accepted: */
-	__poll_t early;
-	bool early_recheck;
-	bool early_free;
-	__poll_t announced;		/* bits that have a seq */
-	ioevq_seq_t seq[NR_BITS];	/* of the last announcement of each bit */
-	u64 folded;			/* wake-ups without an event of their own */
-	struct ioevq_rec *spare;	/* &more, when it is not in the backlog */
-	struct ioevq_rec more;
-	ioevq_seq_t more_seq;		/* of what it was last used for */
-	/* constant after submission: */
-	unsigned int nr_entries;
-	struct poll_entry entry;
-	struct poll_entry *others[MAX_HEADS - 1];
-};
-
-/*
- * What of @mask was not announced, or was and has been reaped. Each bit has its own
- * place in the ring: a consumer that takes one announcement acts on that alone.
- */
-static __poll_t not_announced(struct poll_watch *w, __poll_t mask)
+static struct ioevq_watch *to_watch(struct ioevq_kreq *kreq)
 {
-	unsigned long bits = (__force u32)(mask & w->announced);
-	unsigned int bit;
-
-	for_each_set_bit(bit, &bits, NR_BITS)
-		if (!ioevq_ring_reaped(&w->kreq.q->ring, w->seq[bit]))
-			mask &= ~(__force __poll_t)BIT(bit);
-	return mask;
-}
-
-static void note_announced(struct poll_watch *w, __poll_t mask, ioevq_seq_t seq)
-{
-	unsigned long bits = (__force u32)mask;
-	unsigned int bit;
-
-	w->announced |= mask;
-	for_each_set_bit(bit, &bits, NR_BITS)
-		w->seq[bit] = seq;
-}
-
-/* The file is ready: make it known unless that was done. queue->lock is held. */
-static void announce(struct poll_watch *w, __poll_t mask)
-{
-	u64 folded = w->folded;
-
-	if (w->oneshot) {
-		ioevq_complete_locked(&w->kreq, (__force u32)mask, 0, w->folded);
-		return;
-	}
-	mask = not_announced(w, mask);
-	if (!mask) {
-		w->folded++;
-		return;
-	}
-	if (!w->spare) {
-		/* The last one is in the backlog still, out of sight: it can say more. */
-		w->more.ev.res |= (__force u32)mask;
-		w->folded++;
-		note_announced(w, mask, w->more_seq);
-		return;
-	}
-	w->folded = 0;
-	w->more_seq = ioevq_post_more(&w->kreq, &w->spare, (__force u32)mask, 0, folded);
-	note_announced(w, mask, w->more_seq);
-}
-
-static void changed(struct poll_watch *w, __poll_t key)
-{
-	struct ioevq_queue *q = w->kreq.q;
-	unsigned long flags;
-
-	spin_lock_irqsave(&q->lock, flags);
-	/* Pairs with the consumer's compare-and-swap: see ioevq_ring_reaped(). */
-	smp_mb__after_spinlock();
-	if (w->kreq.state == IOEVQ_NEW) {
-		w->early |= key;
-		w->early_recheck |= !w->tells || !key;
-	} else if (w->kreq.state == IOEVQ_LIVE) {
-		if (w->tells && key)
-			announce(w, key);
-		else
-			ioevq_ask_recheck(&w->kreq);
-	}
-	spin_unlock_irqrestore(&q->lock, flags);
-}
-
-/* The wait queue is going away, not because the file is closed. */
-static void freed(struct poll_watch *w)
-{
-	struct ioevq_queue *q = w->kreq.q;
-	unsigned long flags;
-
-	spin_lock_irqsave(&q->lock, flags);
-	if (w->kreq.state == IOEVQ_NEW)
-		w->early_free = true;
-	else
-		ioevq_complete_locked(&w->kreq, (__force u32)EPOLLHUP, IOEVQ_EVENT_CLOSED,
-				      w->folded);
-	spin_unlock_irqrestore(&q->lock, flags);
-}
-
-/* The wake-up: any context, under the lock of the wait queue. */
-static int poll_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *keyp)
-{
-	struct poll_entry *e = container_of(wait, struct poll_entry, wait);
-	struct poll_watch *w = e->w;
-	__poll_t key = key_to_poll(keyp);
-
-	if (unlikely(key & POLLFREE)) {
-		freed(w);
-		list_del_init(&wait->entry);
-		/* Last: pairs with detach_entry(). The head may be freed from here on. */
-		smp_store_release(&e->head, NULL);
-		return 0;
-	}
-	if (!key || key & w->mask)
-		changed(w, key & w->mask);
-	return 0;
-}
-
-/*
- * Leave the wait queue, which may be going away itself: the protocol of POLLFREE
- * (include/linux/wait.h) keeps its memory for an RCU grace period.
- */
-static void detach_entry(struct poll_entry *e)
-{
-	wait_queue_head_t *head;
-
-	rcu_read_lock();
-	/* Pairs with the release in poll_wake(): NULL means that it is gone. */
-	head = smp_load_acquire(&e->head);
-	if (head) {
-		spin_lock_irq(&head->lock);
-		list_del_init(&e->wait.entry);
-		spin_unlock_irq(&head->lock);
-		e->head = NULL;
-	}
-	rcu_read_unlock();
-}
-
-static struct poll_entry *entry_nr(struct poll_watch *w, unsigned int i)
-{
-	return i ? w->others[i - 1] : &w->entry;
-}
-
-static void detach_all(struct poll_watch *w)
-{
-	unsigned int i;
-
-	for (i = 0; i < w->nr_entries; i++)
-		detach_entry(entry_nr(w, i));
-}
-
-/* The file is being closed, or we lost interest. Under the lock of the close hook. */
-static void poll_closed(struct ioevq_fwatch *fw, bool by_close)
-{
-	struct poll_watch *w = container_of(fw, struct poll_watch, close);
-
-	detach_all(w);
-	if (by_close)
-		ioevq_complete(&w->kreq, 0, IOEVQ_EVENT_CLOSED, w->folded);
+	return container_of(kreq, struct ioevq_watch, kreq);
 }
 
 struct poll_arm {
 	poll_table pt;
-	struct poll_watch *w;
+	struct ioevq_watch *w;
 	int err;
 };
 
@@ -225,35 +40,15 @@ static struct sighand_struct *my_sighand(void)
 static void poll_queue(struct file *file, wait_queue_head_t *head, poll_table *pt)
 {
 	struct poll_arm *arm = container_of(pt, struct poll_arm, pt);
-	struct poll_watch *w = arm->w;
-	struct poll_entry *e;
-	unsigned int i;
 
 	if (arm->err)
 		return;
-	for (i = 0; i < w->nr_entries; i++)
-		if (entry_nr(w, i)->head == head)
-			return;
-	e = &w->entry;
-	if (i == MAX_HEADS) {
-		arm->err = -EOPNOTSUPP;
-		return;
-	}
-	if (i) {
-		e = kzalloc(sizeof(*e), GFP_KERNEL_ACCOUNT);
-		if (!e) {
-			arm->err = -ENOMEM;
-			return;
-		}
-		w->others[i - 1] = e;
-	}
 	if (head == &my_sighand()->signalfd_wqh)
-		w->sighand = my_sighand();
-	w->nr_entries++;
-	e->w = w;
-	e->head = head;
-	init_waitqueue_func_entry(&e->wait, poll_wake);
-	add_wait_queue(head, &e->wait);
+		arm->w->sighand = my_sighand();
+	if (arm->w->is_master && !compat_is_masters_queue(file, head))
+		arm->err = -EOPNOTSUPP;
+	else
+		arm->err = ioevq_watch_join(arm->w, head);
 }
 
 /*
@@ -287,25 +82,95 @@ static bool wakeups_tell(struct file *file, __poll_t mask)
 	return true;
 }
 
-static void free_entries(struct poll_watch *w)
+/* Level-triggered is none of the modes. */
+static bool confirms(u32 mode)
 {
-	unsigned int i;
+	return mode & IOEVQ_POLL_CONFIRM || !(mode & IOEVQ_POLL_MODES);
+}
 
-	for (i = 0; i < ARRAY_SIZE(w->others); i++)
-		kfree(w->others[i]);
+/*
+ * What @mask and @op_flags ask for. @file is watched or going to be. With queue->lock, or
+ * before anybody else knows of the watch.
+ */
+void ioevq_poll_set(struct ioevq_watch *w, struct file *file, u32 mask, u32 op_flags)
+{
+	/* Read without the lock by watch_wake(). */
+	WRITE_ONCE(w->mask, (__force __poll_t)mask | EPOLLERR | EPOLLHUP);
+	WRITE_ONCE(w->mode, op_flags & IOEVQ_POLL_FLAGS);
+	w->tells = !confirms(w->mode) && wakeups_tell(file, w->mask);
+	w->armed = true;
+	w->kreq.quiet = w->mode & IOEVQ_POLL_QUIET;
+}
+
+/* Are mask and flags valid? 0 or -EINVAL. */
+int ioevq_poll_check(u32 mask, u32 op_flags)
+{
+	if (mask & ~(__force u32)IOEVQ_POLL_MASK || hweight32(op_flags & IOEVQ_POLL_MODES) > 1 ||
+	    (op_flags & IOEVQ_POLL_LIFO && !(op_flags & IOEVQ_POLL_EXCLUSIVE)) ||
+	    (op_flags & IOEVQ_POLL_QUIET && op_flags & IOEVQ_POLL_ONESHOT))
+		return -EINVAL;
+	return 0;
+}
+
+/* What the file of the watch was ready for when it was armed counts. queue->lock is held. */
+void ioevq_poll_found(struct ioevq_watch *w, __poll_t ready)
+{
+	if (!ready)
+		return;
+	if (confirms(w->mode))
+		ioevq_ask_recheck(&w->kreq);
+	else
+		ioevq_watch_announce(w, ready, true);
+}
+
+/*
+ * It was told in vain: what to tell the next exclusive entry. In one direction, or it would
+ * not be the only one to be told. It is a wake-up, a hint, where ->poll might block: this
+ * may be the exit of who had to answer it.
+ */
+static __poll_t owed(struct ioevq_watch *w, struct file *file)
+{
+	poll_table pt = { ._key = w->mask };
+	__poll_t ready = w->mask;
+
+	if (wakeups_tell(file, 0))
+		ready &= vfs_poll(file, &pt);
+	return ready & EPOLLIN ? ready & ~EPOLLOUT : ready;
+}
+
+/* Is there another watch of the file that has to be told of? The last one tells for all. */
+static bool others_owe(struct ioevq_watch *w)
+{
+	struct ioevq_kreq *kreq;
+
+	hlist_for_each_entry(kreq, ioevq_index_file(&w->kreq.q->index, w->kreq.file), by_file)
+		if (kreq->src == &ioevq_src_poll && kreq->file == w->kreq.file &&
+		    to_watch(kreq)->owes)
+			return true;
+	return false;
 }
 
 static void poll_release(struct ioevq_kreq *kreq)
 {
-	struct poll_watch *w = container_of(kreq, struct poll_watch, kreq);
+	struct ioevq_watch *w = to_watch(kreq);
+	struct file *file = NULL;
 
-	ioevq_fclose_unwatch(&w->close);
-	free_entries(w);
-	ioevq_nest_del(w->nest);
+	if (w->owes && !others_owe(w))
+		file = ioevq_watch_file(w);
+	if (file) {
+		w->handed_on = owed(w, file);
+		ioevq_queue_fput(kreq->q, file);
+	}
+	ioevq_watch_end(w);
+	if (w->is_master)
+		compat_put_masters_tty(w->tty);
+	else
+		ioevq_nest_del(w->nest);
+	ioevq_watch_free_entries(w);
 }
 
 /* Accepted: what has come by now counts. */
-static void poll_accept(struct poll_watch *w, __poll_t ready)
+static void poll_accept(struct ioevq_watch *w, __poll_t ready)
 {
 	struct ioevq_queue *q = w->kreq.q;
 
@@ -313,11 +178,9 @@ static void poll_accept(struct poll_watch *w, __poll_t ready)
 	w->kreq.state = IOEVQ_LIVE;
 	if (w->tells)
 		ready |= w->early;
-	if (ready)
-		announce(w, ready);
+	ioevq_poll_found(w, ready);
 	if (w->early_free)
-		ioevq_complete_locked(&w->kreq, (__force u32)EPOLLHUP, IOEVQ_EVENT_CLOSED,
-				      w->folded);
+		ioevq_watch_ended(w);
 	else if (w->early_recheck && w->kreq.state == IOEVQ_LIVE)
 		ioevq_ask_recheck(&w->kreq);
 	spin_unlock_irq(&q->lock);
@@ -327,7 +190,7 @@ static void poll_accept(struct poll_watch *w, __poll_t ready)
  * First the wait queues, then the close hook: what closed() detaches is all there.
  * Between the two our caller's reference keeps the file open.
  */
-static int poll_arm(struct poll_watch *w, struct file *file)
+static int poll_arm(struct ioevq_watch *w, struct file *file)
 {
 	struct poll_arm arm = { .w = w };
 	__poll_t ready;
@@ -337,20 +200,20 @@ static int poll_arm(struct poll_watch *w, struct file *file)
 	arm.pt._key = w->mask;
 	ready = vfs_poll(file, &arm.pt) & w->mask;
 	err = arm.err;
-	if (!err && !ready && !w->nr_entries)
+	if (!err && !ready && !w->entry.head)
 		err = -EPERM;
 	if (!err)
-		err = ioevq_fclose_watch(&w->close, file);
+		err = ioevq_watch_begin(w, file);
 	if (err) {
-		detach_all(w);
-		free_entries(w);
+		ioevq_watch_leave(w);
+		ioevq_watch_free_entries(w);
 		return err;
 	}
 	poll_accept(w, ready);
 	return 0;
 }
 
-static int poll_arm_queue(struct poll_watch *w, struct file *file, struct ioevq_queue *inner)
+static int poll_arm_queue(struct ioevq_watch *w, struct file *file, struct ioevq_queue *inner)
 {
 	int err;
 
@@ -363,76 +226,156 @@ static int poll_arm_queue(struct poll_watch *w, struct file *file, struct ioevq_
 	return err;
 }
 
+/* The terminal stays until nobody can be in the middle of leaving its wait queues. */
+static int poll_arm_master(struct ioevq_watch *w, struct file *file)
+{
+	int err;
+
+	w->tty = compat_get_masters_tty(file);
+	err = poll_arm(w, file);
+	if (err)
+		compat_put_masters_tty(w->tty);
+	return err;
+}
+
+/*
+ * An epoll set, by the name that /proc shows: its operations are not exported. Taking
+ * another file for one only makes peeking at it less exact.
+ */
+static bool is_epoll(struct file *file)
+{
+	return file_inode(file)->i_sb->s_magic == ANON_INODE_FS_MAGIC &&
+	       !strcmp(file->f_path.dentry->d_name.name, "[eventpoll]");
+}
+
+/* Does the queue watch @file by @fd? The caller holds the file. */
+static bool is_watched(struct ioevq_queue *q, struct file *file, int fd)
+{
+	struct ioevq_kreq *kreq;
+
+	hlist_for_each_entry(kreq, ioevq_index_file(&q->index, file), by_file)
+		if (ioevq_poll_is(kreq, file, fd))
+			return true;
+	return false;
+}
+
+/* A live watch of @file, submitted for @fd? The caller holds the file, and the mutex. */
+bool ioevq_poll_is(struct ioevq_kreq *kreq, struct file *file, int fd)
+{
+	return kreq->src == &ioevq_src_poll && kreq->file == file && kreq->fd == fd &&
+	       READ_ONCE(kreq->state) == IOEVQ_LIVE;
+}
+
+static int poll_file(struct ioevq_watch *w, struct file *file, const struct ioevq_req *req)
+{
+	struct ioevq_queue *q = w->kreq.q, *inner = ioevq_queue_from_file(file);
+
+	if (!file_can_poll(file))
+		return -EPERM;
+	if (req->op_flags & IOEVQ_POLL_UNIQUE && is_watched(q, file, req->fd))
+		return -EEXIST;
+	w->kreq.file = file;
+	w->kreq.fd = req->fd;
+	ioevq_poll_set(w, file, req->op_arg, req->op_flags);
+	w->is_epoll = is_epoll(file);
+	w->is_master = compat_is_silent_master(file);
+	w->spare = &w->more;
+	if (inner)
+		return poll_arm_queue(w, file, inner);
+	return w->is_master ? poll_arm_master(w, file) : poll_arm(w, file);
+}
+
 static int poll_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq, const struct ioevq_req *req)
 {
-	struct poll_watch *w = container_of(kreq, struct poll_watch, kreq);
-	__poll_t mask = (__force __poll_t)req->op_arg;
-	struct ioevq_queue *inner;
 	struct file *file;
 	int err;
 
-	if (mask & ~POLL_MASK)
-		return -EINVAL;
-	if (!req->op_flags)
-		return -EOPNOTSUPP;	/* level-triggered: to come */
-	if (req->op_flags == (IOEVQ_POLL_EDGE | IOEVQ_POLL_ONESHOT))
-		return -EINVAL;
+	err = ioevq_poll_check(req->op_arg, req->op_flags);
+	if (err)
+		return err;
 	file = fget(req->fd);
 	if (!file)
 		return -EBADF;
-	kreq->file = file;
-	kreq->fd = req->fd;
-	w->mask = mask | EPOLLERR | EPOLLHUP;
-	w->oneshot = req->op_flags & IOEVQ_POLL_ONESHOT;
-	w->tells = wakeups_tell(file, w->mask);
-	w->spare = &w->more;
-	w->close.closed = poll_closed;
-	inner = ioevq_queue_from_file(file);
-	if (!file_can_poll(file))
-		err = -EPERM;
-	else if (inner)
-		err = poll_arm_queue(w, file, inner);
-	else
-		err = poll_arm(w, file);
+	err = poll_file(to_watch(kreq), file, req);
 	ioevq_queue_fput(q, file);
 	return err;
 }
 
-static void poll_recheck(struct ioevq_kreq *kreq)
+/*
+ * What the file is ready for now. @peek: only to answer a ->poll of the queue. Some files
+ * of /proc tell a change once to each open file (mounts_poll(), proc_sys_poll()): who comes
+ * to take it must be told, too. With the mutex.
+ */
+static __poll_t look(struct ioevq_watch *w, struct file *file, bool peek)
 {
-	struct poll_watch *w = container_of(kreq, struct poll_watch, kreq);
-	struct file *file = ioevq_fclose_get(&w->close);
-	struct ioevq_queue *q = kreq->q;
 	poll_table pt = { ._key = w->mask };
 	__poll_t ready;
 
-	if (!file)
-		return;
 	/*
 	 * A signalfd tells its caller's signals, not those of the process that we
 	 * watch for: to another consumer say that there may be some.
 	 */
 	if (w->sighand && w->sighand != my_sighand())
-		ready = (EPOLLIN | EPOLLRDNORM) & w->mask;
-	else
-		ready = vfs_poll(file, &pt) & w->mask;
+		return (EPOLLIN | EPOLLRDNORM) & w->mask;
+	/* Our caller may be an epoll set that holds its mutex: this very one, perhaps. */
+	if (peek && w->is_epoll)
+		return EPOLLIN & w->mask;
+	ready = (vfs_poll(file, &pt) | w->peeked) & w->mask;
+	w->peeked = 0;
+	if (peek && !(~ready & (EPOLLERR | EPOLLPRI)) && !sock_from_file(file))
+		w->peeked = EPOLLERR | EPOLLPRI;
+	return ready;
+}
+
+static bool poll_recheck(struct ioevq_kreq *kreq, bool tell)
+{
+	struct ioevq_watch *w = to_watch(kreq);
+	struct file *file = ioevq_watch_file(w);
+	struct ioevq_queue *q = kreq->q;
+	bool told = false, peek;
+	__poll_t ready;
+
+	if (!file)
+		return false;
+	/* Where it need not be true when it is taken the answer to a ->poll may be an event. */
+	peek = !tell && confirms(w->mode);
+	/* It may have told meanwhile, and rest. Only who has the mutex arms it again. */
+	ready = !w->armed ? 0 : look(w, file, peek);
+	if (ready && !peek) {
+		spin_lock_irq(&q->lock);
+		/* The head must not be older than the wake-up that asked for this look. */
+		smp_mb__after_spinlock();
+		if (kreq->state == IOEVQ_LIVE && w->armed)
+			told = ioevq_watch_announce(w, ready, !tell);
+		spin_unlock_irq(&q->lock);
+		if (told && w->mode & IOEVQ_POLL_EXCLUSIVE)
+			ioevq_watch_take_turns(w);
+	}
 	ioevq_queue_fput(q, file);
-	if (!ready)
-		return;
+	return ready;
+}
+
+static bool poll_cancel(struct ioevq_kreq *kreq)
+{
+	struct ioevq_watch *w = to_watch(kreq);
+	struct ioevq_queue *q = kreq->q;
+
 	spin_lock_irq(&q->lock);
-	/* The head must not be older than the wake-up that asked for this look. */
-	smp_mb__after_spinlock();
+	/* Once: it may have been cancelled before, by a request. */
 	if (kreq->state == IOEVQ_LIVE)
-		announce(w, ready);
+		w->owes = w->mode & IOEVQ_POLL_EXCLUSIVE &&
+			  (ioevq_watch_unreaped(w) || !list_empty(&kreq->recheck));
+	ioevq_complete_locked(kreq, -ECANCELED, 0, 0, true);
 	spin_unlock_irq(&q->lock);
+	return true;
 }
 
 const struct ioevq_source ioevq_src_poll = {
-	.size = sizeof(struct poll_watch),
-	.op_flags = IOEVQ_POLL_EDGE | IOEVQ_POLL_ONESHOT,
+	.size = sizeof(struct ioevq_watch),
+	.op_flags = IOEVQ_POLL_FLAGS | IOEVQ_POLL_UNIQUE,
 	.uses = IOEVQ_USES_FD | IOEVQ_USES_ARG,
 	.submit = poll_submit,
-	.cancel = ioevq_cancel_now,
+	.cancel = poll_cancel,
 	.recheck = poll_recheck,
 	.release = poll_release,
 };

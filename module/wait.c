@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Taking events, and waiting for them. */
 #include <linux/hrtimer.h>
-#include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
@@ -122,21 +121,33 @@ static int look(struct wait *wait)
 	return ret;
 }
 
+/* Does somebody have the mutex, who wakes us when he is done? With queue->lock. */
+static bool leave_files(struct ioevq_queue *q)
+{
+	WRITE_ONCE(q->slept_on_level, true);
+	/* Pairs with the one in ioevq_unlock(). */
+	smp_mb();
+	return mutex_is_locked(&q->mutex);
+}
+
 /* With queue->lock: is there a reason not to sleep? 1: yes, 0: no, or -EINTR, -ETIME. */
 static int stay_awake(struct wait *wait)
 {
 	struct ioevq_queue *q = wait->q;
+	bool enough;
 
 	ioevq_ring_flush(&q->ring, 128);
 	/* A limit was set meanwhile: join first. */
 	if (q->alerted || (!wait->w.consumer && ioevq_conc_limited(&q->conc)))
 		return 1;
-	if (ioevq_ring_available(&q->ring) >= needed(wait) && may_take(wait))
+	enough = ioevq_ring_available(&q->ring) >= needed(wait);
+	if (enough && may_take(wait))
 		return 1;
 	/* Files that ask to be looked at all the time must not keep us here. */
 	if (signal_pending(current))
 		return -EINTR;
-	if (list_empty(&q->recheck) || mutex_is_locked(&q->mutex))
+	/* Whoever has no slot sleeps, and looks when he gets one. */
+	if (enough || !ioevq_recheck_due(q) || leave_files(q))
 		return 0;
 	return wait->timed && ktime_after(hrtimer_cb_get_time(&wait->timeout.timer),
 					  hrtimer_get_expires(&wait->timeout.timer)) ? -ETIME : 1;
@@ -250,6 +261,20 @@ static void end_claim(struct ioevq_queue *q, struct ioevq_waiter *w, bool hand_o
 	w->woken = false;
 }
 
+/* The same for what was found by looking at files. */
+static void end_found(struct ioevq_queue *q, struct ioevq_waiter *w, u32 found, bool hand_on)
+{
+	if (!found)
+		return;
+	spin_lock_irq(&q->lock);
+	q->claimed -= found;
+	if (hand_on)
+		ioevq_hand_on(q);
+	else if (w->consumer)
+		ioevq_conc_hold_back(&q->conc);
+	spin_unlock_irq(&q->lock);
+}
+
 /* What is left may be another's batch, whose clock begins. */
 static void hand_on_clock(struct wait *wait)
 {
@@ -265,6 +290,7 @@ static void hand_on_clock(struct wait *wait)
 static int look_and_take(struct wait *wait)
 {
 	struct ioevq_queue *q = wait->q;
+	u32 found = 0;
 	int ret = 0;
 
 	if (wait->min || wait->max)
@@ -272,7 +298,8 @@ static int look_and_take(struct wait *wait)
 	if (ret)
 		return ret;
 	if (!wait->only_submits)
-		ioevq_recheck(q);
+		found = ioevq_recheck(q, wait->max ? wait->max - wait->taken : U64_MAX,
+				      wait->no_wait);
 	if (wait->w.rechecker) {
 		spin_lock_irq(&q->lock);
 		end_recheck(q, &wait->w);
@@ -287,6 +314,8 @@ static int look_and_take(struct wait *wait)
 		/* Who only waits takes from the mapped ring. */
 		wait->taken = ret;
 	}
+	/* Who only waits takes from the mapped ring: what it has found is not for others. */
+	end_found(q, &wait->w, found, wait->max || ret <= 0);
 	if (ret < 0)
 		return ret;
 	/* A batch that others have taken from meanwhile is not waited for again. */
@@ -302,6 +331,7 @@ static int wait_loop(struct wait *wait)
 		/* Events come before the timeout and the signal. */
 		if (ret)
 			return ret < 0 || wait->taken ? ret : why;
+		cond_resched();
 		end_claim(wait->q, &wait->w, true);
 		ret = sleep_for(wait);
 		/* Killed while it was woken: another must have what it was woken for. */
@@ -328,6 +358,15 @@ static int tell_alert(struct wait *wait)
 		return -EFAULT;
 	wait->taken = 1;
 	return 0;
+}
+
+/* Who sleeps shall look, too, at what we were told by level. */
+static void pass_on(struct ioevq_queue *q)
+{
+	spin_lock_irq(&q->lock);
+	if (ioevq_recheck_due(q))
+		ioevq_wake_recheck(q);
+	spin_unlock_irq(&q->lock);
 }
 
 static void prepare_timers(struct wait *wait, const struct ioevq_enter *enter)
@@ -385,23 +424,10 @@ int ioevq_wait(struct ioevq_queue *q, const struct ioevq_enter *enter)
 	/* Who only waits takes from the mapped ring: what woke it is not for others. */
 	end_claim(q, &wait.w, wait.max || ret < 0);
 	hand_on_clock(&wait);
+	if (enter->flags & IOEVQ_ENTER_PASS_ON && wait.taken)
+		pass_on(q);
 	if (wait.w.consumer)
 		ioevq_conc_returns(wait.w.consumer);
 	destroy_timers(&wait);
 	return wait.taken ?: min(ret, 0);
-}
-
-__poll_t ioevq_poll(struct file *file, struct poll_table_struct *pt)
-{
-	struct ioevq_queue *q = ioevq_queue_from_file(file);
-	__poll_t mask = EPOLLOUT | EPOLLWRNORM;
-
-	poll_wait(file, &q->poll_wait, pt);
-	spin_lock_irq(&q->lock);
-	q->polled = true;
-	if (ioevq_queue_ready(q) &&
-	    (ioevq_ring_available(&q->ring) || !list_empty(&q->recheck) || q->alerted))
-		mask |= EPOLLIN | EPOLLRDNORM;
-	spin_unlock_irq(&q->lock);
-	return mask;
 }

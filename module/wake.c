@@ -33,7 +33,8 @@ static bool get_slot(struct ioevq_queue *q, struct ioevq_waiter *w)
 	return w->slot || !w->consumer;
 }
 
-static void notify_pollers(struct ioevq_queue *q)
+/* To those who poll the queue there is something to see: queue->lock is held. */
+void ioevq_notify(struct ioevq_queue *q)
 {
 	/* They set q->polled under q->lock after joining the queue: we see them, or they us. */
 	if (q->polled && waitqueue_active(&q->poll_wait))
@@ -90,11 +91,14 @@ void ioevq_hand_on(struct ioevq_queue *q)
 /* An event has come: queue->lock is held, in any context. */
 void ioevq_wake(struct ioevq_queue *q)
 {
-	notify_pollers(q);
+	ioevq_notify(q);
 	ioevq_hand_on(q);
 }
 
-/* A file must be looked at: one consumer shall do that. queue->lock is held. */
+/*
+ * A file must be looked at: one consumer shall do that. Those who poll the queue were told
+ * when it asked. queue->lock is held.
+ */
 void ioevq_wake_recheck(struct ioevq_queue *q)
 {
 	struct ioevq_waiter *w;
@@ -102,7 +106,6 @@ void ioevq_wake_recheck(struct ioevq_queue *q)
 	lockdep_assert_held(&q->lock);
 
 	ioevq_ring_set_flag(&q->ring, IOEVQ_RING_RECHECK, true);
-	notify_pollers(q);
 	if (q->rechecker)
 		return;
 	/* Who has the mutex asks again: pairs with the one in ioevq_unlock(). */
@@ -125,7 +128,7 @@ static void wake_all(struct ioevq_queue *q)
 	struct ioevq_waiter *w;
 	LIST_HEAD(waiters);
 
-	notify_pollers(q);
+	ioevq_notify(q);
 	/* Who goes to sleep from here on has looked; who gives up leaves this list, too. */
 	list_splice_init(&q->waiters, &waiters);
 	while ((w = list_first_entry_or_null(&waiters, struct ioevq_waiter, node))) {
@@ -144,9 +147,21 @@ static void wake_all(struct ioevq_queue *q)
 static void wake_held_back(struct ioevq_queue *q)
 {
 	WRITE_ONCE(q->conc.held_back, false);
-	if (!list_empty(&q->recheck))
+	/* Some of the latter may be due. */
+	if (!list_empty(&q->recheck) || !list_empty(&q->level))
 		ioevq_wake_recheck(q);
 	ioevq_hand_on(q);
+}
+
+/* Does a consumer wait for events, and may run? queue->lock is held. */
+bool ioevq_is_idle(struct ioevq_queue *q)
+{
+	lockdep_assert_held(&q->lock);
+
+	/* Who comes to poll at this moment looks for himself, see queue_poll(). */
+	if (q->polled && waitqueue_active(&q->poll_wait))
+		return true;
+	return !list_empty(&q->waiters) && ioevq_conc_has_slot(&q->conc);
 }
 
 static void kick_held_back(struct irq_work *work)
@@ -201,7 +216,8 @@ static void kick_pollers(struct irq_work *work)
 {
 	struct ioevq_queue *q = container_of(work, struct ioevq_queue, poll_kick);
 
-	__wake_up(&q->poll_wait, TASK_NORMAL, 0,
+	/* An alert is for all. */
+	__wake_up(&q->poll_wait, TASK_NORMAL, READ_ONCE(q->alerted) ? 0 : 1,
 		  poll_to_key(EPOLLIN | EPOLLRDNORM | EPOLL_URING_WAKE));
 }
 
@@ -209,6 +225,7 @@ void ioevq_wake_init(struct ioevq_queue *q)
 {
 	INIT_LIST_HEAD(&q->waiters);
 	INIT_LIST_HEAD(&q->recheck);
+	INIT_LIST_HEAD(&q->level);
 	init_waitqueue_head(&q->poll_wait);
 	init_irq_work(&q->poll_kick, kick_pollers);
 	ioevq_conc_init(&q->conc, kick_held_back);

@@ -25,7 +25,9 @@ struct ioevq_waiter {
 };
 
 void ioevq_wake_init(struct ioevq_queue *q);
+void ioevq_notify(struct ioevq_queue *q);
 void ioevq_wake(struct ioevq_queue *q);
+bool ioevq_is_idle(struct ioevq_queue *q);
 void ioevq_hand_on(struct ioevq_queue *q);
 void ioevq_wake_recheck(struct ioevq_queue *q);
 void ioevq_set_limit(struct ioevq_queue *q, u32 limit);

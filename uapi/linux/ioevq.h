@@ -51,15 +51,18 @@
  *	and the limit of requests of its queue or user is reached), ENOMEM.
  * @IOEVQ_OP_POLL: watch a file's readiness. op_arg is a mask of POLLIN,
  *	POLLOUT ... (poll(2)); POLLERR and POLLHUP are always watched. op_flags is
- *	one of &enum ioevq_poll_flags. The event's result is the ready mask (a
- *	hint, as in any edge-triggered interface), its data the number of wake-ups
- *	since the event before that needed none of their own. The watch holds no
- *	reference to the file: the last close() ends it (%IOEVQ_EVENT_CLOSED).
- *	Errors: EBADF; EPERM (the file cannot be polled); EINVAL (mask); EOPNOTSUPP
- *	(this file cannot be watched safely: a pty master on Linux 6.1, or any file
- *	where %IOEVQ_FEAT_CLOSE_HOOK is missing); ELOOP (a queue that watches this
- *	one, be it by way of other queues, or more than %IOEVQ_MAX_NESTED watches of
- *	queues would lead to this one and on from it); ENOMEM.
+ *	a set of &enum ioevq_poll_flags. The event's result is the ready mask (a
+ *	hint, unless the watch is level-triggered or %IOEVQ_POLL_CONFIRM), its data the
+ *	number of wake-ups since the event before that needed none of their own. The
+ *	watch holds no reference to the file: the last close() ends it
+ *	(%IOEVQ_EVENT_CLOSED). It belongs to the open file, as with epoll(7): closing
+ *	one of several descriptors of it changes nothing.
+ *	Errors: EBADF; EPERM (the file cannot be polled); EINVAL (mask, flags);
+ *	EEXIST (%IOEVQ_POLL_UNIQUE); EOPNOTSUPP (this file cannot be watched safely:
+ *	it tells nobody of its close, or %IOEVQ_FEAT_CLOSE_HOOK is missing); ELOOP (a
+ *	queue that watches this one, be it by way of other queues, or more than
+ *	%IOEVQ_MAX_NESTED watches of queues would lead to this one and on from it);
+ *	ENOMEM.
  * @IOEVQ_OP_READ: read len bytes at off of a regular file or block device into
  *	addr, as pread(2). With %IOEVQ_RW_VECTOR addr is an array of len struct
  *	iovec, as preadv(2). op_arg takes RWF_DSYNC, RWF_SYNC, RWF_NOWAIT and
@@ -92,6 +95,14 @@
  *	number of matched requests. Errors: EBADF (no such descriptor), EAGAIN (64
  *	cancels of this queue are waiting for file I/O already), ENOENT (nothing
  *	matches; only with %IOEVQ_REQ_SKIP_SUCCESS).
+ * @IOEVQ_OP_POLL_MOD: change the watches that fd was submitted for, and arm them
+ *	anew: what is ready now is announced. op_arg is the new mask, op_flags the new
+ *	&enum ioevq_poll_flags, where %IOEVQ_POLL_EXCLUSIVE must be as it was (others are
+ *	not changed; EINVAL if there are only such), and &enum ioevq_poll_mod_flags.
+ *	Watches of another descriptor of the same open file are others. fd may be -1 with
+ *	%IOEVQ_POLL_MOD_MATCH. Then comes the event of this request, its result the number
+ *	of watches: events before it are as the watches were, those after it as they are.
+ *	Errors: EBADF, EINVAL (mask, flags), ENOENT (no such watch, or it has ended).
  * @IOEVQ_OP_CLOSE: cancel all requests of this queue on the open file that fd names, as
  *	%IOEVQ_OP_CANCEL with %IOEVQ_CANCEL_FD, and close(2) fd. The event of this
  *	request follows the final events of all of them; its result is that of close(2),
@@ -109,6 +120,7 @@ enum ioevq_op {
 	IOEVQ_OP_FSYNC = 5,
 	IOEVQ_OP_CHILD = 6,
 	IOEVQ_OP_CANCEL = 7,
+	IOEVQ_OP_POLL_MOD = 8,
 	IOEVQ_OP_CLOSE = 9,
 	IOEVQ_OP__COUNT = 10
 };
@@ -117,26 +129,67 @@ enum ioevq_op {
  * enum ioevq_req_flags - flags of a request
  * @IOEVQ_REQ_SKIP_SUCCESS: if the request has succeeded when it is accepted, that was
  *	its answer, and it has no event. Where it must wait for others its event comes as
- *	usual. For %IOEVQ_OP_CANCEL and %IOEVQ_OP_CLOSE (EOPNOTSUPP elsewhere).
+ *	usual. For %IOEVQ_OP_CANCEL, %IOEVQ_OP_POLL_MOD and %IOEVQ_OP_CLOSE
+ *	(EOPNOTSUPP elsewhere).
  */
 enum ioevq_req_flags {
 	IOEVQ_REQ_SKIP_SUCCESS = 1
 };
 
 /**
- * enum ioevq_poll_flags - op_flags of %IOEVQ_OP_POLL; exactly one
+ * enum ioevq_poll_flags - op_flags of %IOEVQ_OP_POLL: one of four modes, and how
+ * @IOEVQ_POLL_LEVEL: an event when the file is ready, and again at the next wait for as
+ *	long as it is. The file is looked at when a consumer comes for events, so that
+ *	what it is told is true then: reading the mapped ring alone does not do that, see
+ *	%IOEVQ_RING_RECHECK.
  * @IOEVQ_POLL_EDGE: one event for each change to ready. What was announced and
  *	not yet taken is not announced again; what becomes ready after the event
- *	was taken always is. Take an event first, act on it after. Every event
- *	carries %IOEVQ_EVENT_MORE until the watch ends.
+ *	was taken always is. Take an event first, act on it after.
  * @IOEVQ_POLL_ONESHOT: one event, and the watch has ended.
+ * @IOEVQ_POLL_DISPATCH: one event, and the watch rests, for nothing but the close of its
+ *	file, until %IOEVQ_OP_POLL_MOD arms it. No other consumer is told of this file
+ *	meanwhile.
+ * @IOEVQ_POLL_CONFIRM: look at the file again when a consumer comes for events, as a
+ *	level-triggered watch does, and announce only what is true then. Costs a look for
+ *	each event; else the event is a hint and comes straight from who made the file
+ *	ready, if that can be (sockets, pipes, eventfds).
+ * @IOEVQ_POLL_EXCLUSIVE: of all exclusive watches of the file, in whatever queues and
+ *	epolls, tell one: that of a queue where a consumer waits, if there is one. Queues
+ *	take turns. Others look for themselves when next their consumers come. If the
+ *	watch is cancelled, or its queue closed, while an event of it is not taken, another
+ *	queue is told, unless it is one-shot. For a queue that is in an epoll set somebody
+ *	always waits.
+ * @IOEVQ_POLL_LIFO: with %IOEVQ_POLL_EXCLUSIVE: no turns, the queue that was told last is
+ *	the first to be told again.
+ * @IOEVQ_POLL_QUIET: the watch ends without an event when it is cancelled or its file is
+ *	closed, unless one of it is in the backlog at that moment. For who needs no last
+ *	word. Not with %IOEVQ_POLL_ONESHOT (EINVAL).
+ * @IOEVQ_POLL_UNIQUE: refuse (EEXIST) if this queue has a watch that was submitted for
+ *	this descriptor and open file
  *
- * Neither of them asks for a level-triggered watch, which this version refuses
- * (EOPNOTSUPP); both contradict one another (EINVAL).
+ * Every event carries %IOEVQ_EVENT_MORE until the watch ends. More than one mode, or
+ * %IOEVQ_POLL_LIFO alone, is refused (EINVAL).
  */
 enum ioevq_poll_flags {
+	IOEVQ_POLL_LEVEL = 0,
 	IOEVQ_POLL_EDGE = 1,
-	IOEVQ_POLL_ONESHOT = 2
+	IOEVQ_POLL_ONESHOT = 2,
+	IOEVQ_POLL_DISPATCH = 4,
+	IOEVQ_POLL_CONFIRM = 8,
+	IOEVQ_POLL_EXCLUSIVE = 16,
+	IOEVQ_POLL_LIFO = 32,
+	IOEVQ_POLL_UNIQUE = 64,
+	IOEVQ_POLL_QUIET = 128
+};
+
+/**
+ * enum ioevq_poll_mod_flags - further op_flags of %IOEVQ_OP_POLL_MOD
+ * @IOEVQ_POLL_MOD_MATCH: only watches whose user data is addr
+ * @IOEVQ_POLL_MOD_USER_DATA: their new user data is off
+ */
+enum ioevq_poll_mod_flags {
+	IOEVQ_POLL_MOD_MATCH = 256,
+	IOEVQ_POLL_MOD_USER_DATA = 512
 };
 
 /**
@@ -248,7 +301,8 @@ struct ioevq_event {
  * @IOEVQ_RING_BACKLOG: events wait outside of the ring; IOEVQ_IOC_ENTER brings
  *	them in
  * @IOEVQ_RING_RECHECK: the kernel must look at watched files again before it
- *	can tell; IOEVQ_IOC_ENTER does that
+ *	can tell; IOEVQ_IOC_ENTER does that. Always set while a level-triggered watch was
+ *	ready when it was looked at last.
  * @IOEVQ_RING_LIMITED: the queue has a concurrency value: take by IOEVQ_IOC_ENTER,
  *	which counts. Who takes from the mapped ring all the same, without having
  *	been let go by a wait, is not counted.
@@ -326,6 +380,7 @@ enum ioevq_features {
  *	last, were let go, and are not blocked in the kernel
  * @waiting: out: consumers asleep in a wait
  * @__reserved: out: 0
+ * @events: out: events posted so far
  *
  * EOPNOTSUPP: no such operation.
  */
@@ -353,6 +408,7 @@ struct ioevq_info {
 	__u32 runnable;
 	__u32 waiting;
 	__u32 __reserved;
+	__aligned_u64 events;
 };
 
 /* IOEVQ_UNLIMITED - concurrency value of a queue that lets all its consumers run */
@@ -414,12 +470,15 @@ struct ioevq_setup {
  * @IOEVQ_ENTER_REALTIME: the clock is CLOCK_REALTIME, which may be set meanwhile, and
  *	the timeout follows that. Only with %IOEVQ_ENTER_ABSTIME, and not with
  *	%IOEVQ_ENTER_BOOTTIME (EINVAL).
+ * @IOEVQ_ENTER_PASS_ON: if a level-triggered watch was told, let one who sleeps in a wait
+ *	look at it, too, as epoll_wait(2) does. Else the next who comes for events does.
  */
 enum ioevq_enter_flags {
 	IOEVQ_ENTER_SIGMASK = 1,
 	IOEVQ_ENTER_ABSTIME = 2,
 	IOEVQ_ENTER_BOOTTIME = 4,
-	IOEVQ_ENTER_REALTIME = 8
+	IOEVQ_ENTER_REALTIME = 8,
+	IOEVQ_ENTER_PASS_ON = 16
 };
 
 /**

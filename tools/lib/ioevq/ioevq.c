@@ -133,14 +133,16 @@ EXPORT int ioevq_submit(const struct ioevq *q, const struct ioevq_req *reqs, uns
 	return (int)enter.submitted;
 }
 
-/* May events be taken from the ring, without the kernel having a say? */
-static int ioevq_ring_is_free(const struct ioevq *q)
+static uint32_t ioevq_ring_flags(const struct ioevq *q)
 {
-	return !(__atomic_load_n(&q->ring->flags, __ATOMIC_RELAXED) &
-		 (IOEVQ_RING_LIMITED | IOEVQ_RING_ALERT));
+	return __atomic_load_n(&q->ring->flags, __ATOMIC_RELAXED);
 }
 
-/* From the ring if enough are there, and else the rest by @enter. */
+/*
+ * From the ring if enough are there, and else the rest by @enter. What the kernel has
+ * aside comes by @enter, too, and not one by one: each look at a level-triggered watch
+ * finds it ready again.
+ */
 static int ioevq_take_or_enter(const struct ioevq *q, struct ioevq_event *events, unsigned int min,
 			       unsigned int max, struct ioevq_enter *enter)
 {
@@ -149,19 +151,13 @@ static int ioevq_take_or_enter(const struct ioevq *q, struct ioevq_event *events
 
 	if (!max || min > max)
 		return -EINVAL;
-	while (n < max && ioevq_ring_is_free(q)) {
-		ret = ioevq_take(q, &events[n]);
-		if (ret < 0)
-			return n ? (int)n : ret;
-		if (!ret)
-			break;
-		if (events[n++].flags & IOEVQ_EVENT_ALERT)
-			return (int)n;
-	}
-	if (n && n >= min)
+	while (n < max && !(ioevq_ring_flags(q) & (IOEVQ_RING_LIMITED | IOEVQ_RING_ALERT)) &&
+	       ioevq_take_mapped(q, &events[n]))
+		n++;
+	if (n && n >= min && (n == max || !ioevq_ring_flags(q)))
 		return (int)n;
 	enter->events = (uintptr_t)(events + n);
-	enter->min = min - n;
+	enter->min = n < min ? min - n : 0;
 	enter->max = max - n;
 	ret = ioevq_enter(q, enter);
 	if (ret < 0)
@@ -269,5 +265,15 @@ EXPORT int ioevq_close_fd(const struct ioevq *q, int fd, uint64_t done)
 	struct ioevq_req req;
 
 	ioevq_prep_close(&req, fd, done);
+	return ioevq_submit_one(q, &req);
+}
+
+EXPORT int ioevq_poll_mod(const struct ioevq *q, int fd, uint32_t mask, uint32_t mode,
+			  uint64_t user_data)
+{
+	struct ioevq_req req;
+
+	ioevq_prep_poll_mod(&req, fd, mask, mode, user_data, 0);
+	req.flags = IOEVQ_REQ_SKIP_SUCCESS;
 	return ioevq_submit_one(q, &req);
 }

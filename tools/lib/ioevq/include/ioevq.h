@@ -188,24 +188,25 @@ int ioevq_cancel_all(const struct ioevq *q, uint64_t done);
  */
 int ioevq_close_fd(const struct ioevq *q, int fd, uint64_t done);
 
+/*
+ * ioevq_poll_mod - change the watches of a descriptor, or arm them again
+ * @mask, @mode: as of ioevq_prep_poll()
+ * @user_data: of their events from now on; events that are not taken yet keep theirs
+ *
+ * Has no event of its own. Returns 0, or -ENOENT (no such watch), -EBADF, -EINVAL, -ENOMEM.
+ */
+int ioevq_poll_mod(const struct ioevq *q, int fd, uint32_t mask, uint32_t mode,
+		   uint64_t user_data);
+
 /* ioevq_take_slow - private: what ioevq_take() does when the ring is empty */
 int ioevq_take_slow(const struct ioevq *q, struct ioevq_event *event);
 
-/*
- * ioevq_take - take one event from the mapped ring if there is one
- *
- * No system call, unless the kernel asked for one by a flag in the ring. It always
- * does on a queue with a concurrency value.
- * Returns 1, 0 (no event), or a negative errno of IOEVQ_IOC_ENTER.
- */
-static inline int ioevq_take(const struct ioevq *q, struct ioevq_event *event)
+/* ioevq_take_mapped - private: one event from the mapped ring, 1 or 0 */
+static inline int ioevq_take_mapped(const struct ioevq *q, struct ioevq_event *event)
 {
 	struct ioevq_ring *ring = q->ring;
 	__u64 head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
 
-	if (__atomic_load_n(&ring->flags, __ATOMIC_RELAXED) &
-	    (IOEVQ_RING_LIMITED | IOEVQ_RING_ALERT))
-		return ioevq_take_slow(q, event);
 	/* Pairs with the kernel's smp_store_release() of the tail. */
 	while (head != __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE)) {
 		*event = q->slots[head & q->mask];
@@ -219,7 +220,24 @@ static inline int ioevq_take(const struct ioevq *q, struct ioevq_event *event)
 						__ATOMIC_ACQUIRE))
 			return 1;
 	}
-	if (__atomic_load_n(&ring->flags, __ATOMIC_RELAXED))
+	return 0;
+}
+
+/*
+ * ioevq_take - take one event from the mapped ring if there is one
+ *
+ * No system call, unless the kernel asked for one by a flag in the ring. It always
+ * does on a queue with a concurrency value, and where a level-triggered watch was ready
+ * last time.
+ * Returns 1, 0 (no event), or a negative errno of IOEVQ_IOC_ENTER.
+ */
+static inline int ioevq_take(const struct ioevq *q, struct ioevq_event *event)
+{
+	__u32 flags = __atomic_load_n(&q->ring->flags, __ATOMIC_RELAXED);
+
+	if (!(flags & (IOEVQ_RING_LIMITED | IOEVQ_RING_ALERT)) && ioevq_take_mapped(q, event))
+		return 1;
+	if (__atomic_load_n(&q->ring->flags, __ATOMIC_RELAXED))
 		return ioevq_take_slow(q, event);
 	return 0;
 }
@@ -258,13 +276,26 @@ static inline void ioevq_prep_post(struct ioevq_req *req, int queue_fd, int64_t 
 	req->addr = data;
 }
 
-/* @mask: POLLIN ...; @mode: IOEVQ_POLL_EDGE or IOEVQ_POLL_ONESHOT */
+/* @mask: POLLIN ...; @mode: IOEVQ_POLL_LEVEL, IOEVQ_POLL_EDGE ..., see there */
 static inline void ioevq_prep_poll(struct ioevq_req *req, int fd, uint32_t mask, uint32_t mode,
 				   uint64_t user_data)
 {
 	ioevq_prep(req, IOEVQ_OP_POLL, fd, user_data);
 	req->op_arg = mask;
 	req->op_flags = mode;
+}
+
+/*
+ * @mask, @mode: what the watches of @fd become; @user_data: theirs from then on; @done:
+ * user data of the event that tells that none follows that is as they were
+ */
+static inline void ioevq_prep_poll_mod(struct ioevq_req *req, int fd, uint32_t mask, uint32_t mode,
+				       uint64_t user_data, uint64_t done)
+{
+	ioevq_prep(req, IOEVQ_OP_POLL_MOD, fd, done);
+	req->op_arg = mask;
+	req->op_flags = mode | IOEVQ_POLL_MOD_USER_DATA;
+	req->off = user_data;
 }
 
 static inline void ioevq_prep_rw(struct ioevq_req *req, unsigned int op, int fd, const void *addr,

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Looking at files again. Of some only ->poll can tell whether they are ready, and it may
+ * sleep: a consumer does that, in its own context, when it comes for events.
+ *
+ * They stand in q->recheck, first come first served. One that was announced and is to be
+ * looked at again once that event is reaped stands in q->level until then. A look takes
+ * them from there to a list of its own, and what it leaves returns to the front of
+ * q->recheck.
+ */
+#include <linux/sched/task_stack.h>
+
+#include "req.h"
+#include "wake.h"
+
+/* Level watches that are taken up for a look at once, with interrupts off. */
+#define MAX_DUE		64
+
+/*
+ * Let a consumer look at the file. False: whoever had to know of it was told before, and
+ * telling again could go round in a circle. queue->lock is held, in any context.
+ */
+bool ioevq_ask_recheck(struct ioevq_kreq *kreq)
+{
+	struct ioevq_queue *q = kreq->q;
+
+	lockdep_assert_held(&q->lock);
+
+	if (!list_empty(&kreq->recheck) &&
+	    !(kreq->level && ioevq_ring_reaped(&q->ring, kreq->seq)))
+		return false;
+	kreq->level = false;
+	list_move_tail(&kreq->recheck, &q->recheck);
+	ioevq_notify(q);
+	ioevq_wake_recheck(q);
+	return true;
+}
+
+/* The file is to be looked at again at the first wait after its last event was reaped. */
+void ioevq_recheck_when_reaped(struct ioevq_kreq *kreq)
+{
+	struct ioevq_queue *q = kreq->q;
+
+	lockdep_assert_held(&q->lock);
+
+	kreq->level = true;
+	list_move_tail(&kreq->recheck, &q->level);
+	ioevq_ring_set_flag(&q->ring, IOEVQ_RING_RECHECK, true);
+}
+
+/* The file need not be looked at. queue->lock is held. */
+void ioevq_recheck_forget(struct ioevq_kreq *kreq)
+{
+	struct ioevq_queue *q = kreq->q;
+
+	lockdep_assert_held(&q->lock);
+
+	list_del_init(&kreq->recheck);
+	kreq->level = false;
+	/* A look that is under way sets the flag itself. */
+	if (!q->looking && list_empty(&q->recheck) && list_empty(&q->level))
+		ioevq_ring_set_flag(&q->ring, IOEVQ_RING_RECHECK, false);
+}
+
+static bool level_due(struct ioevq_queue *q)
+{
+	struct ioevq_kreq *kreq = list_first_entry_or_null(&q->level, struct ioevq_kreq, recheck);
+
+	/* In order, but for those that could not be announced: they wait for another's event. */
+	return kreq && ioevq_ring_reaped(&q->ring, kreq->seq);
+}
+
+/* Is there a file to look at? queue->lock is held. */
+bool ioevq_recheck_due(struct ioevq_queue *q)
+{
+	lockdep_assert_held(&q->lock);
+
+	return !list_empty(&q->recheck) || level_due(q);
+}
+
+static void take_due(struct ioevq_queue *q, struct list_head *todo)
+{
+	struct ioevq_kreq *kreq;
+	unsigned int n = 0;
+
+	while (n++ < MAX_DUE && level_due(q)) {
+		kreq = list_first_entry(&q->level, struct ioevq_kreq, recheck);
+		kreq->level = false;
+		list_move_tail(&kreq->recheck, todo);
+	}
+}
+
+/* With the mutex and queue->lock; whatever asks while we look is for the next round. */
+static void begin_look(struct ioevq_queue *q, struct list_head *todo)
+{
+	q->looking = true;
+	list_splice_init(&q->recheck, todo);
+	take_due(q, todo);
+}
+
+static void end_look(struct ioevq_queue *q, struct list_head *todo)
+{
+	q->looking = false;
+	list_splice(todo, &q->recheck);
+	ioevq_ring_set_flag(&q->ring, IOEVQ_RING_RECHECK,
+			    !list_empty(&q->recheck) || !list_empty(&q->level));
+}
+
+/* Drops queue->lock meanwhile. */
+static bool look_at(struct ioevq_kreq *kreq, bool tell)
+{
+	struct ioevq_queue *q = kreq->q;
+	bool ready;
+
+	list_del_init(&kreq->recheck);
+	spin_unlock_irq(&q->lock);
+	/* It stays: to be freed takes the mutex. */
+	ready = kreq->src->recheck(kreq, tell);
+	cond_resched();
+	spin_lock_irq(&q->lock);
+	return ready;
+}
+
+/*
+ * Look at the files that asked for it until @want events are there: what is announced
+ * long before it is taken may be true no more. One file at least, or those who always find
+ * events would never look. Where somebody has the mutex, who may keep
+ * it for long, that is left to whom ioevq_unlock() wakes. Nobody does that for who does not
+ * wait for events (@patient): he waits for another who looks, though not for one who submits.
+ *
+ * Returns how many were found ready: the caller has a claim to so many events, and gives
+ * it back when it has taken them, or cannot.
+ */
+u32 ioevq_recheck(struct ioevq_queue *q, u64 want, bool patient)
+{
+	LIST_HEAD(todo);
+	u32 found;
+
+	if (list_empty_careful(&q->recheck) && list_empty_careful(&q->level) &&
+	    !READ_ONCE(q->looking))
+		return 0;
+	if (!mutex_trylock(&q->mutex) &&
+	    (!patient || READ_ONCE(q->submitting) || mutex_lock_interruptible(&q->mutex)))
+		return 0;
+	spin_lock_irq(&q->lock);
+	q->rechecker = false;
+	q->found = 0;
+	begin_look(q, &todo);
+	while (!list_empty(&todo)) {
+		look_at(list_first_entry(&todo, struct ioevq_kreq, recheck), true);
+		if (ioevq_ring_available(&q->ring) >= want)
+			break;
+		if (list_empty(&todo))
+			take_due(q, &todo);
+	}
+	end_look(q, &todo);
+	found = q->found;
+	spin_unlock_irq(&q->lock);
+	ioevq_unlock(q);
+	return found;
+}
+
+/*
+ * The poll of one queue may be that of another one's files, and so on: those in the way
+ * need room. Half of it may be used.
+ */
+static bool is_deep(void)
+{
+	unsigned long here = (unsigned long)__builtin_frame_address(0);
+
+	return here - (unsigned long)end_of_stack(current) < THREAD_SIZE / 2;
+}
+
+/*
+ * Is one of the files ready that are to be looked at? Nothing is announced. Where that
+ * cannot be found out now: perhaps, yes. For ->poll of the queue itself.
+ */
+bool ioevq_peek(struct ioevq_queue *q)
+{
+	struct ioevq_kreq *kreq;
+	bool ready = false;
+	LIST_HEAD(todo);
+
+	if (is_deep() || !mutex_trylock(&q->mutex))
+		return true;
+	spin_lock_irq(&q->lock);
+	begin_look(q, &todo);
+	while (!ready && (kreq = list_first_entry_or_null(&todo, struct ioevq_kreq, recheck))) {
+		ready = look_at(kreq, false);
+		/* For who comes to take it; it may have asked again meanwhile. */
+		if (ready && kreq->state == IOEVQ_LIVE && list_empty(&kreq->recheck))
+			list_add(&kreq->recheck, &todo);
+	}
+	end_look(q, &todo);
+	spin_unlock_irq(&q->lock);
+	ioevq_unlock(q);
+	return ready;
+}
+
+/* Drop the mutex. Files that asked to be looked at meanwhile are for whoever waits. */
+void ioevq_unlock(struct ioevq_queue *q)
+{
+	mutex_unlock(&q->mutex);
+	/*
+	 * Pairs with those in ioevq_wake_recheck() and leave_files(): we see who asked, or who
+	 * went to sleep, or they see us gone.
+	 */
+	smp_mb();
+	if (list_empty_careful(&q->recheck) && !READ_ONCE(q->slept_on_level))
+		return;
+	spin_lock_irq(&q->lock);
+	if (!list_empty(&q->recheck) || (q->slept_on_level && level_due(q)))
+		ioevq_wake_recheck(q);
+	q->slept_on_level = false;
+	spin_unlock_irq(&q->lock);
+}

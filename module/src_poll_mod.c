@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* POLL_MOD: what watches are about from now on. */
+#include <linux/file.h>
+#include <linux/poll.h>
+
+#include "src_poll.h"
+
+struct mod {
+	const struct ioevq_req *req;
+	struct list_head todo;		/* &ioevq_kreq.recheck; watches to be armed */
+	unsigned int changed;
+	unsigned int others;		/* exclusive where that was not given, or the reverse */
+};
+
+/*
+ * Change one watch of @file, which sleeps from now on until it is armed. Events of it that
+ * are in the ring stay as they are, and do not count for the new ones.
+ */
+static void mod_one(struct mod *mod, struct ioevq_watch *w, struct file *file)
+{
+	const struct ioevq_req *req = mod->req;
+	struct ioevq_queue *q = w->kreq.q;
+
+	if ((w->mode ^ req->op_flags) & IOEVQ_POLL_EXCLUSIVE) {
+		mod->others++;
+		return;
+	}
+	spin_lock_irq(&q->lock);
+	if (w->kreq.state != IOEVQ_LIVE) {
+		spin_unlock_irq(&q->lock);
+		return;
+	}
+	mod->changed++;
+	if (req->op_flags & IOEVQ_POLL_MOD_USER_DATA)
+		ioevq_index_rename(&q->index, &w->kreq, req->off);
+	ioevq_poll_set(w, file, req->op_arg, req->op_flags);
+	w->armed = false;
+	ioevq_watch_forget(w);
+	ioevq_recheck_forget(&w->kreq);
+	list_add_tail(&w->kreq.recheck, &mod->todo);
+	w->folded = 0;
+	spin_unlock_irq(&q->lock);
+}
+
+/* As if it were new. */
+static void arm_one(struct ioevq_watch *w)
+{
+	struct file *file = ioevq_watch_file(w);
+	poll_table pt = { ._key = w->mask };
+	struct ioevq_queue *q = w->kreq.q;
+	__poll_t ready;
+
+	if (!file)
+		return;
+	/*
+	 * Pairs with the lock of the wait queue, or the barrier before waitqueue_active(), in
+	 * who makes the file ready: either ->poll sees that it is, or ioevq_watch_wake()
+	 * that we are armed.
+	 */
+	smp_mb();
+	ready = vfs_poll(file, &pt) & w->mask;
+	ioevq_queue_fput(q, file);
+	spin_lock_irq(&q->lock);
+	if (w->kreq.state == IOEVQ_LIVE && w->armed)
+		ioevq_poll_found(w, ready);
+	spin_unlock_irq(&q->lock);
+}
+
+/* The event of the request has its place: what is announced from now on is behind it. */
+static void arm_all(struct ioevq_queue *q, struct mod *mod)
+{
+	struct ioevq_watch *w;
+
+	spin_lock_irq(&q->lock);
+	while ((w = list_first_entry_or_null(&mod->todo, struct ioevq_watch, kreq.recheck))) {
+		list_del_init(&w->kreq.recheck);
+		w->armed = true;
+		spin_unlock_irq(&q->lock);
+		/* It stays: to be freed takes the mutex. */
+		arm_one(w);
+		cond_resched();
+		spin_lock_irq(&q->lock);
+	}
+	spin_unlock_irq(&q->lock);
+}
+
+static bool matches(struct ioevq_kreq *kreq, const struct ioevq_req *req)
+{
+	return !(req->op_flags & IOEVQ_POLL_MOD_MATCH) || kreq->rec.ev.user_data == req->addr;
+}
+
+/* All watches of the file that were submitted for the descriptor. 0 or -EBADF. */
+static int mod_by_fd(struct ioevq_queue *q, struct mod *mod)
+{
+	struct file *file = fget(mod->req->fd);
+	struct ioevq_kreq *kreq;
+
+	if (!file)
+		return -EBADF;
+	hlist_for_each_entry(kreq, ioevq_index_file(&q->index, file), by_file)
+		if (ioevq_poll_is(kreq, file, mod->req->fd) && matches(kreq, mod->req))
+			mod_one(mod, container_of(kreq, struct ioevq_watch, kreq), file);
+	ioevq_queue_fput(q, file);
+	return 0;
+}
+
+/* The same for those with this user data, whatever they are about. */
+static void mod_by_user_data(struct ioevq_queue *q, struct mod *mod)
+{
+	struct ioevq_kreq *kreq;
+	struct hlist_node *next;
+	struct ioevq_watch *w;
+	struct file *file;
+
+	hlist_for_each_entry_safe(kreq, next, ioevq_index_user_data(&q->index, mod->req->addr),
+				  by_user_data) {
+		if (kreq->src != &ioevq_src_poll || !matches(kreq, mod->req))
+			continue;
+		w = container_of(kreq, struct ioevq_watch, kreq);
+		file = ioevq_watch_file(w);
+		if (!file)
+			continue;
+		mod_one(mod, w, file);
+		ioevq_queue_fput(q, file);
+		cond_resched();
+	}
+}
+
+static int poll_mod_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq,
+			   const struct ioevq_req *req)
+{
+	struct mod mod = { .req = req, .todo = LIST_HEAD_INIT(mod.todo) };
+	int err = 0;
+
+	if (ioevq_poll_check(req->op_arg, req->op_flags) ||
+	    (!(req->op_flags & IOEVQ_POLL_MOD_MATCH) && req->addr) ||
+	    (!(req->op_flags & IOEVQ_POLL_MOD_USER_DATA) && req->off) ||
+	    (req->fd == -1 && !(req->op_flags & IOEVQ_POLL_MOD_MATCH)))
+		return -EINVAL;
+	if (req->fd == -1)
+		mod_by_user_data(q, &mod);
+	else
+		err = mod_by_fd(q, &mod);
+	if (err)
+		return err;
+	if (!mod.changed)
+		return mod.others ? -EINVAL : -ENOENT;
+	err = ioevq_done(kreq, mod.changed, 0);
+	arm_all(q, &mod);
+	return err;
+}
+
+const struct ioevq_source ioevq_src_poll_mod = {
+	.size = sizeof(struct ioevq_kreq),
+	.op_flags = IOEVQ_POLL_FLAGS | IOEVQ_POLL_MOD_MATCH | IOEVQ_POLL_MOD_USER_DATA,
+	.req_flags = IOEVQ_REQ_SKIP_SUCCESS,
+	.uses = IOEVQ_USES_FD | IOEVQ_USES_ADDR | IOEVQ_USES_OFF | IOEVQ_USES_ARG,
+	.submit = poll_mod_submit,
+};

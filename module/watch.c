@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a watch does when its file wakes it.
+ *
+ * Where the wake-up says what has become ready that is announced at once. Else, and if
+ * the watch is to say what is true when it is taken, a consumer looks at the file.
+ *
+ * A watch remembers where its announcements stand in the ring. While one is unreaped its
+ * bits are not announced again: who takes it acts on it, and looks at the file after.
+ */
+#include <linux/poll.h>
+
+#include "compat/master.h"
+#include "wake.h"
+#include "watch.h"
+
+/* What of @mask was not announced, or was and has been reaped. Frees what was reaped. */
+static __poll_t not_announced(struct ioevq_watch *w, __poll_t mask)
+{
+	unsigned int i;
+
+	for (i = 0; i < IOEVQ_MAX_ANNOUNCED; i++) {
+		if (w->announced[i] && ioevq_ring_reaped(&w->kreq.q->ring, w->seq[i]))
+			w->announced[i] = 0;
+		mask &= ~(__force __poll_t)w->announced[i];
+	}
+	return mask;
+}
+
+/* Where to note the next announcement: a free place, or -1. */
+static int free_place(struct ioevq_watch *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < IOEVQ_MAX_ANNOUNCED; i++)
+		if (!w->announced[i])
+			return i;
+	return -1;
+}
+
+/*
+ * The last one is in the backlog still, out of sight: it can say more, unless that is
+ * from before the watch was changed.
+ */
+static bool say_more(struct ioevq_watch *w, __poll_t mask)
+{
+	unsigned int i;
+
+	if (w->spare)
+		return false;
+	for (i = 0; i < IOEVQ_MAX_ANNOUNCED; i++) {
+		if (w->announced[i] && w->seq[i] == w->kreq.seq) {
+			w->announced[i] |= (__force u16)mask;
+			w->more.ev.res |= (__force u32)mask;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * The file is ready: make it known unless that was done. @news: who polls the queue was
+ * not told yet. True if there is an event that was not there. queue->lock is held.
+ */
+bool ioevq_watch_announce(struct ioevq_watch *w, __poll_t ready, bool news)
+{
+	u64 folded = w->folded;
+	int place;
+
+	lockdep_assert_held(&w->kreq.q->lock);
+
+	if (w->mode & IOEVQ_POLL_ONESHOT) {
+		ioevq_complete_locked(&w->kreq, (__force u32)ready, 0, folded, news);
+		return true;
+	}
+	ready = not_announced(w, ready);
+	place = free_place(w);
+	if (!ready || place < 0 || !w->spare) {
+		w->folded++;
+		/* More than there is memory for: look again. */
+		if (ready && !say_more(w, ready) && list_empty(&w->kreq.recheck))
+			ioevq_recheck_when_reaped(&w->kreq);
+		return false;
+	}
+	w->folded = 0;
+	ioevq_post_more(&w->kreq, &w->spare, (__force u32)ready, 0, folded, news);
+	w->announced[place] = (__force u16)ready;
+	w->seq[place] = w->kreq.seq;
+	if (w->mode & IOEVQ_POLL_DISPATCH)
+		w->armed = false;
+	else if (!(w->mode & IOEVQ_POLL_EDGE))
+		ioevq_recheck_when_reaped(&w->kreq);
+	return true;
+}
+
+/* Was it announced that the file is ready, and nobody has taken that? queue->lock is held. */
+bool ioevq_watch_unreaped(struct ioevq_watch *w)
+{
+	not_announced(w, 0);
+	return w->announced[0] || w->announced[1] || w->announced[2];
+}
+
+/* Whatever was announced counts no more. queue->lock is held. */
+void ioevq_watch_forget(struct ioevq_watch *w)
+{
+	memset(w->announced, 0, sizeof(w->announced));
+}
+
+/* The wait queue is going away, not because the file is closed. queue->lock is held. */
+void ioevq_watch_ended(struct ioevq_watch *w)
+{
+	ioevq_complete_locked(&w->kreq, (__force u32)EPOLLHUP, IOEVQ_EVENT_CLOSED, w->folded, true);
+}
+
+static void freed(struct ioevq_watch *w)
+{
+	struct ioevq_queue *q = w->kreq.q;
+	unsigned long flags;
+
+	spin_lock_irqsave(&q->lock, flags);
+	if (w->kreq.state == IOEVQ_NEW)
+		w->early_free = true;
+	else
+		ioevq_watch_ended(w);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+/* The last wake-up: after it nothing keeps the file. Pairs with try_leave_master(). */
+static void master_closes(struct ioevq_watch *w, struct ioevq_entry *e)
+{
+	struct ioevq_queue *q = w->kreq.q;
+	unsigned long flags;
+
+	spin_lock_irqsave(&q->lock, flags);
+	list_del_init(&e->wait.entry);
+	e->head = NULL;
+	ioevq_complete_locked(&w->kreq, 0, IOEVQ_EVENT_CLOSED, w->folded, true);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+/* True if a consumer is told by this very wake-up. */
+static bool changed(struct ioevq_watch *w, __poll_t key)
+{
+	struct ioevq_queue *q = w->kreq.q;
+	bool told = false;
+	unsigned long flags;
+	__poll_t ready;
+
+	spin_lock_irqsave(&q->lock, flags);
+	/* Pairs with the consumer's compare-and-swap: see ioevq_ring_reaped(). */
+	smp_mb__after_spinlock();
+	ready = key & w->mask;
+	if (w->kreq.state == IOEVQ_NEW) {
+		w->early |= ready;
+		w->early_recheck |= !w->tells || !ready;
+	} else if (w->kreq.state == IOEVQ_LIVE && w->armed && (ready || !key)) {
+		if (w->mode & IOEVQ_POLL_EXCLUSIVE && !ioevq_is_idle(q))
+			/* Another queue shall have it. If none does, who comes will find it. */
+			ioevq_ask_recheck(&w->kreq);
+		else if (w->tells && key)
+			told = ioevq_watch_announce(w, ready, true);
+		else
+			told = ioevq_ask_recheck(&w->kreq);
+	}
+	spin_unlock_irqrestore(&q->lock, flags);
+	return told;
+}
+
+/*
+ * The queue was told. Fair: it goes to the end, for the others to have a turn. Else to
+ * the front of the exclusive ones. With the lock of the wait queue. A walk of it must end
+ * with us, or it would meet us again: no file whose wake-ups tell wakes all by a key.
+ */
+static void take_turns(struct ioevq_watch *w, wait_queue_entry_t *wait, wait_queue_head_t *head)
+{
+	wait_queue_entry_t *prev = wait;
+
+	if (!(READ_ONCE(w->mode) & IOEVQ_POLL_LIFO)) {
+		list_move_tail(&wait->entry, &head->head);
+		return;
+	}
+	while (!list_is_first(&prev->entry, &head->head)) {
+		wait_queue_entry_t *before = list_prev_entry(prev, entry);
+
+		if (!(before->flags & WQ_FLAG_EXCLUSIVE))
+			break;
+		prev = before;
+	}
+	if (prev != wait)
+		list_move_tail(&wait->entry, &prev->entry);
+}
+
+/* The same from outside of a wake-up. The caller holds the file. */
+void ioevq_watch_take_turns(struct ioevq_watch *w)
+{
+	struct ioevq_entry *e = &w->entry;
+	wait_queue_head_t *head;
+
+	rcu_read_lock();
+	/* Pairs with the release in ioevq_watch_wake(). */
+	head = smp_load_acquire(&e->head);
+	if (head) {
+		spin_lock_irq(&head->lock);
+		if (!list_empty(&e->wait.entry))
+			take_turns(w, &e->wait, head);
+		spin_unlock_irq(&head->lock);
+	}
+	rcu_read_unlock();
+}
+
+/* The wake-up: any context, under the lock of the wait queue. */
+int ioevq_watch_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *keyp)
+{
+	struct ioevq_entry *e = container_of(wait, struct ioevq_entry, wait);
+	struct ioevq_watch *w = wait->private;
+	__poll_t key = key_to_poll(keyp);
+	bool told;
+
+	if (unlikely(key & POLLFREE)) {
+		freed(w);
+		list_del_init(&wait->entry);
+		/* Last: pairs with detach_entry(). The head may be freed from here on. */
+		smp_store_release(&e->head, NULL);
+		return 0;
+	}
+	if (unlikely(w->is_master) && compat_master_is_closing(w->kreq.file)) {
+		master_closes(w, e);
+		return 0;
+	}
+	/* Who changes the mask looks at the file after it: see poll_mod(). */
+	if (key && !(key & READ_ONCE(w->mask)))
+		return 0;
+	told = changed(w, key);
+	/* As in epoll: one who waits for input is not the one to serve output, too. */
+	if (!told || !(wait->flags & WQ_FLAG_EXCLUSIVE) ||
+	    (key & (EPOLLIN | EPOLLOUT)) == (EPOLLIN | EPOLLOUT))
+		return 0;
+	/* Whoever has to look at the file does it in his own time, see poll_recheck(). */
+	if (key && w->tells)
+		take_turns(w, wait, e->head);
+	return 1;
+}
+
+/* The file is being closed, or we lost interest. Under the lock of the close hook. */
+static void closed(struct ioevq_fwatch *fw, bool by_close)
+{
+	struct ioevq_watch *w = container_of(fw, struct ioevq_watch, close);
+
+	ioevq_watch_leave(w);
+	if (by_close)
+		ioevq_complete(&w->kreq, 0, IOEVQ_EVENT_CLOSED, w->folded);
+}
+
+/* From now on the close of @file ends the watch, which has joined its wait queues. */
+int ioevq_watch_begin(struct ioevq_watch *w, struct file *file)
+{
+	w->close.closed = closed;
+	return w->is_master ? 0 : ioevq_fclose_watch(&w->close, file);
+}
+
+/* On return it is in no wait queue any more. May sleep. */
+void ioevq_watch_end(struct ioevq_watch *w)
+{
+	if (w->is_master)
+		ioevq_watch_leave(w);
+	else
+		ioevq_fclose_unwatch(&w->close);
+}
+
+/* A reference to the file, or NULL if it is being closed. */
+struct file *ioevq_watch_file(struct ioevq_watch *w)
+{
+	struct ioevq_queue *q = w->kreq.q;
+	struct file *file = NULL;
+
+	if (!w->is_master)
+		return ioevq_fclose_get(&w->close);
+	spin_lock_irq(&q->lock);
+	if (w->entry.head && compat_get_master(w->kreq.file))
+		file = w->kreq.file;
+	spin_unlock_irq(&q->lock);
+	return file;
+}
