@@ -14,7 +14,7 @@ static const struct {
 	__u32 now;
 	int answers;
 } ioctls[] = {
-	{ IOEVQ_IOC_INFO, 96, 112, 1 },
+	{ IOEVQ_IOC_INFO, 96, 120, 1 },
 	{ IOEVQ_IOC_SETUP, 40, 40, 1 },
 	{ IOEVQ_IOC_ENTER, 56, 64, 1 },
 	{ IOEVQ_IOC_CONTROL, 16, 16, 0 },
@@ -109,6 +109,7 @@ TEST(law_14_layout)
 	FIELD(ioevq_info, concurrency, 96);
 	FIELD(ioevq_info, runnable, 100);
 	FIELD(ioevq_info, waiting, 104);
+	FIELD(ioevq_info, events, 112);
 
 	EXPECT_EQ(ioctls[1].now, sizeof(struct ioevq_setup));
 	FIELD(ioevq_setup, entries, 8);
@@ -139,7 +140,7 @@ TEST(law_14_numbers)
 	EXPECT_EQ(0xe701, IOEVQ_IOC_SETUP);
 	EXPECT_EQ(0xe702, IOEVQ_IOC_ENTER);
 	EXPECT_EQ(0xe703, IOEVQ_IOC_CONTROL);
-	EXPECT_EQ(8, IOEVQ_OP__COUNT);
+	EXPECT_EQ(10, IOEVQ_OP__COUNT);
 	EXPECT_EQ(65536, IOEVQ_MAX_BATCH);
 }
 

@@ -202,12 +202,20 @@ TEST_F(refusal, law_14_mask_has_no_bits_of_epoll)
 
 TEST_F(refusal, law_14_one_mode_is_asked_for)
 {
-	unsigned int both = IOEVQ_POLL_EDGE | IOEVQ_POLL_ONESHOT;
+	unsigned int modes, flag = IOEVQ_POLL_QUIET << 1;
 
-	EXPECT_EQ(-EOPNOTSUPP, watch(&self->q, self->fd, POLLIN, 0, WATCH));
-	EXPECT_EQ(-EINVAL, watch(&self->q, self->fd, POLLIN, both, WATCH));
-	EXPECT_EQ(-EOPNOTSUPP, watch(&self->q, self->fd, POLLIN, 4, WATCH));
-	EXPECT_EQ(-EOPNOTSUPP, watch(&self->q, self->fd, POLLIN, 4 | IOEVQ_POLL_EDGE, WATCH));
+	for (modes = 0; modes < 8; modes++) {
+		/* None is level-triggered, a power of two is one. */
+		if (modes & (modes - 1))
+			EXPECT_EQ(-EINVAL, watch(&self->q, self->fd, POLLIN, modes, WATCH));
+	}
+	EXPECT_EQ(-EINVAL, watch(&self->q, self->fd, POLLIN, IOEVQ_POLL_LIFO, WATCH));
+	EXPECT_EQ(-EINVAL,
+		  watch(&self->q, self->fd, POLLIN, IOEVQ_POLL_LIFO | IOEVQ_POLL_EDGE, WATCH));
+	EXPECT_EQ(-EINVAL, watch(&self->q, self->fd, POLLIN, IOEVQ_POLL_QUIET | IOEVQ_POLL_ONESHOT,
+				 WATCH));
+	for (; flag; flag <<= 1)
+		EXPECT_EQ(-EOPNOTSUPP, watch(&self->q, self->fd, POLLIN, flag, WATCH));
 }
 
 TEST_F(refusal, law_14_files_that_cannot_be_watched)

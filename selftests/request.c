@@ -22,6 +22,9 @@ static const unsigned int uses[IOEVQ_OP__COUNT] = {
 	[IOEVQ_OP_CHILD] = USES_LEN | USES_ARG,
 	/* Of cancel's fields each is used with its flag only. */
 	[IOEVQ_OP_CANCEL] = 0,
+	/* And the address and the offset of a change. */
+	[IOEVQ_OP_POLL_MOD] = USES_FD | USES_ARG,
+	[IOEVQ_OP_CLOSE] = USES_FD,
 };
 
 FIXTURE(request)
@@ -50,6 +53,9 @@ FIXTURE_SETUP(request)
 	ioevq_prep_fsync(&good[IOEVQ_OP_FSYNC], self->file, 0, 1);
 	ioevq_prep_child(&good[IOEVQ_OP_CHILD], 0, 1, 1);
 	ioevq_prep_cancel(&good[IOEVQ_OP_CANCEL], 0, 0, -1, 0, 1);
+	ioevq_prep(&good[IOEVQ_OP_POLL_MOD], IOEVQ_OP_POLL_MOD, self->event, 1);
+	good[IOEVQ_OP_POLL_MOD].op_flags = IOEVQ_POLL_EDGE;
+	ioevq_prep_close(&good[IOEVQ_OP_CLOSE], self->event, 1);
 }
 
 FIXTURE_TEARDOWN(request)
@@ -64,6 +70,9 @@ TEST_F(request, law_14_known_operations)
 	unsigned int op;
 
 	for (op = 0; op < IOEVQ_OP__COUNT; op++) {
+		/* The cancel has ended what there was to change. */
+		if (op == IOEVQ_OP_POLL_MOD)
+			ASSERT_EQ(0, submit(&self->q, &self->good[IOEVQ_OP_POLL]));
 		EXPECT_EQ(0, submit(&self->q, &self->good[op]))
 			TH_LOG("operation %u", op);
 	}
@@ -92,14 +101,16 @@ TEST_F(request, law_14_unknown_flags)
 	unsigned int op, bit;
 
 	for (op = 0; op < IOEVQ_OP__COUNT; op++) {
+		info.op = op;
+		ASSERT_EQ(0, ioevq_info(&self->q, &info));
 		for (bit = 0; bit < 16; bit++) {
+			if (info.req_flags & (1U << bit))
+				continue;
 			req = self->good[op];
 			req.flags = 1U << bit;
 			EXPECT_EQ(-EOPNOTSUPP, submit(&self->q, &req))
 				TH_LOG("operation %u, flag %u", op, bit);
 		}
-		info.op = op;
-		ASSERT_EQ(0, ioevq_info(&self->q, &info));
 		for (bit = 0; bit < 32; bit++) {
 			if (info.op_flags & (1U << bit))
 				continue;
@@ -148,12 +159,21 @@ TEST_F(request, law_14_reserved_and_unused_fields)
 
 TEST_F(request, law_14_fields_of_a_cancel)
 {
-	static const unsigned int all = IOEVQ_CANCEL_USER_DATA | IOEVQ_CANCEL_FD | IOEVQ_CANCEL_OP;
+	static const unsigned int all = IOEVQ_CANCEL_USER_DATA | IOEVQ_CANCEL_FD |
+					IOEVQ_CANCEL_OP | IOEVQ_CANCEL_EXACT;
 	struct ioevq_req req = self->good[IOEVQ_OP_CANCEL];
 	unsigned int flags;
 
 	for (flags = 0; flags <= all; flags++) {
 		req.op_flags = flags;
+		/* The very descriptor, but which? */
+		if (flags & IOEVQ_CANCEL_EXACT && !(flags & IOEVQ_CANCEL_FD)) {
+			req.fd = -1;
+			req.addr = 0;
+			req.len = 0;
+			EXPECT_EQ(-EINVAL, submit(&self->q, &req));
+			continue;
+		}
 		req.addr = 7;
 		req.len = 0;
 		req.fd = flags & IOEVQ_CANCEL_FD ? self->event : -1;
@@ -180,7 +200,7 @@ TEST_F(request, law_14_bad_descriptors)
 	static const int bad[] = { -2, INT32_MIN, 1 << 20, INT32_MAX };
 	static const unsigned int ops[] = {
 		IOEVQ_OP_POST, IOEVQ_OP_POLL, IOEVQ_OP_READ, IOEVQ_OP_WRITE, IOEVQ_OP_FSYNC,
-		IOEVQ_OP_CANCEL,
+		IOEVQ_OP_CANCEL, IOEVQ_OP_POLL_MOD, IOEVQ_OP_CLOSE,
 	};
 	int path = open("/tmp", O_PATH);
 	struct ioevq_req req;
@@ -201,7 +221,8 @@ TEST_F(request, law_14_bad_descriptors)
 		if (ops[i] == IOEVQ_OP_POST)
 			continue;
 		req.fd = -1;
-		EXPECT_EQ(-EBADF, submit(&self->q, &req))
+		/* To change watches of any descriptor takes a flag. */
+		EXPECT_EQ(ops[i] == IOEVQ_OP_POLL_MOD ? -EINVAL : -EBADF, submit(&self->q, &req))
 			TH_LOG("operation %u, no descriptor", ops[i]);
 	}
 	EXPECT_TRUE(quiet(&self->q));

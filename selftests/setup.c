@@ -48,14 +48,26 @@ static int submit_op(const struct ioevq *q, unsigned int op)
 	return ioevq_submit(q, &req, 1);
 }
 
+#define POLL_FLAGS	(IOEVQ_POLL_EDGE | IOEVQ_POLL_ONESHOT | IOEVQ_POLL_DISPATCH | \
+			 IOEVQ_POLL_CONFIRM | IOEVQ_POLL_EXCLUSIVE | IOEVQ_POLL_LIFO | \
+			 IOEVQ_POLL_UNIQUE | IOEVQ_POLL_QUIET)
+
 TEST_F(setup, law_14_info)
 {
 	static const unsigned int op_flags[IOEVQ_OP__COUNT] = {
-		[IOEVQ_OP_POLL] = IOEVQ_POLL_EDGE | IOEVQ_POLL_ONESHOT,
+		[IOEVQ_OP_POLL] = POLL_FLAGS,
 		[IOEVQ_OP_READ] = IOEVQ_RW_VECTOR,
 		[IOEVQ_OP_WRITE] = IOEVQ_RW_VECTOR,
 		[IOEVQ_OP_FSYNC] = IOEVQ_FSYNC_DATASYNC,
-		[IOEVQ_OP_CANCEL] = IOEVQ_CANCEL_USER_DATA | IOEVQ_CANCEL_FD | IOEVQ_CANCEL_OP,
+		[IOEVQ_OP_CANCEL] = IOEVQ_CANCEL_USER_DATA | IOEVQ_CANCEL_FD | IOEVQ_CANCEL_OP |
+				    IOEVQ_CANCEL_EXACT,
+		[IOEVQ_OP_POLL_MOD] = (POLL_FLAGS & ~IOEVQ_POLL_UNIQUE) | IOEVQ_POLL_MOD_MATCH |
+				      IOEVQ_POLL_MOD_USER_DATA,
+	};
+	static const unsigned int req_flags[IOEVQ_OP__COUNT] = {
+		[IOEVQ_OP_CANCEL] = IOEVQ_REQ_SKIP_SUCCESS,
+		[IOEVQ_OP_POLL_MOD] = IOEVQ_REQ_SKIP_SUCCESS,
+		[IOEVQ_OP_CLOSE] = IOEVQ_REQ_SKIP_SUCCESS,
 	};
 	struct ioevq_info info;
 	unsigned int op;
@@ -71,10 +83,10 @@ TEST_F(setup, law_14_info)
 		EXPECT_EQ(sizeof(struct ioevq_event), info.event_size);
 		EXPECT_EQ(IOEVQ_FEAT_CLOSE_HOOK | IOEVQ_FEAT_CONCURRENCY, info.features);
 		EXPECT_EQ(ALL_OPS, info.ops);
-		EXPECT_EQ(0, info.req_flags);
+		EXPECT_EQ(req_flags[op], info.req_flags);
 		EXPECT_EQ(op_flags[op], info.op_flags);
 		EXPECT_EQ(IOEVQ_SETUP_MAPPED | IOEVQ_SETUP_CONCURRENCY, info.setup_flags);
-		EXPECT_EQ(15, info.enter_flags);
+		EXPECT_EQ(31, info.enter_flags);
 		EXPECT_EQ(get_param("default_entries"), (long)info.default_entries);
 		EXPECT_EQ(get_param("max_entries"), (long)info.max_entries);
 		EXPECT_EQ(get_param("max_requests"), (long)info.max_requests);
@@ -84,6 +96,7 @@ TEST_F(setup, law_14_info)
 		EXPECT_EQ(0, info.available);
 		EXPECT_EQ(0, info.backlog);
 		EXPECT_EQ(0, info.wakeups);
+		EXPECT_EQ(0, info.events);
 	}
 	info.op = IOEVQ_OP__COUNT;
 	EXPECT_EQ(-EOPNOTSUPP, ioevq_info(&self->q, &info));
@@ -105,6 +118,7 @@ TEST_F(setup, law_14_info_of_a_queue_in_use)
 	info = query(&self->q);
 	EXPECT_EQ(3, info.available);
 	EXPECT_EQ(1, info.backlog);
+	EXPECT_EQ(3, info.events);
 	EXPECT_EQ(0, info.wakeups);
 	close(fd);
 }
