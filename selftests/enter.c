@@ -104,7 +104,7 @@ TEST_F(enter, law_14_unknown_flags)
 	unsigned int bit;
 
 	ioevq_prep_nop(&req, 1);
-	for (bit = 4; bit < 32; bit++) {
+	for (bit = 5; bit < 32; bit++) {
 		e = (struct ioevq_enter){
 			.flags = 1U << bit, .reqs = (uintptr_t)&req, .nr_reqs = 1,
 		};

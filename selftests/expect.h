@@ -67,7 +67,7 @@ static inline unsigned int requests(const struct ioevq *q)
 	struct ioevq_info info = { .op = IOEVQ_OP_NOP };
 	struct ioevq_enter enter = {};
 
-	if (ioevq_enter(q, &enter) || ioevq_info(q, &info))
+	if (ioevq_enter(q, &enter) < 0 || ioevq_info(q, &info))
 		return -1;
 	return info.requests;
 }

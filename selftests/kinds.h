@@ -9,6 +9,7 @@
 
 #include "ioevq_test.h"
 #include "kinds_file.h"
+#include "kinds_ring.h"
 #include "kinds_socket.h"
 
 FIXTURE(kind)
@@ -64,7 +65,7 @@ FIXTURE_VARIANT_ADD(kind, tcp)
 	KIND(POLLIN, make_tcp, kind_write_peer_arrived, kind_drain, kind_peer_eof);
 
 FIXTURE_VARIANT_ADD(kind, tcp_listen)
-	KIND(POLLIN, make_tcp_listen, rouse_tcp_listen, drain_tcp_listen, gone_tcp_listen);
+	KIND(POLLIN, make_tcp_listen, rouse_tcp_listen, drain_listen, gone_tcp_listen);
 
 FIXTURE_VARIANT_ADD(kind, udp)
 	KIND(POLLIN, make_udp, rouse_udp, kind_drain, gone_udp);
@@ -80,6 +81,15 @@ FIXTURE_VARIANT_ADD(kind, epoll)
 
 FIXTURE_VARIANT_ADD(kind, mqueue)
 	KIND(POLLIN, make_mqueue, rouse_mqueue, drain_mqueue, NULL);
+
+FIXTURE_VARIANT_ADD(kind, unix_listen)
+	KIND(POLLIN, make_unix_listen, rouse_unix_listen, drain_listen, gone_unix_listen);
+
+FIXTURE_VARIANT_ADD(kind, io_uring)
+	KIND(POLLIN, make_uring, rouse_uring, drain_uring, NULL);
+
+FIXTURE_VARIANT_ADD(kind, queue)
+	KIND(POLLIN, make_queue, rouse_queue, drain_queue, NULL);
 
 FIXTURE_SETUP(kind)
 {

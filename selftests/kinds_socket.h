@@ -6,6 +6,8 @@
 #include <arpa/inet.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <stddef.h>
+#include <sys/un.h>
 
 #include "kinds_file.h"
 
@@ -95,7 +97,7 @@ static inline int rouse_tcp_listen(struct thing *t)
 	return kind_poll(t->fd, POLLIN) ? 0 : -1;
 }
 
-static inline int drain_tcp_listen(struct thing *t)
+static inline int drain_listen(struct thing *t)
 {
 	int fd;
 
@@ -117,6 +119,47 @@ static inline int gone_port(struct thing *t, int type)
 static inline int gone_tcp_listen(struct thing *t)
 {
 	return gone_port(t, SOCK_STREAM);
+}
+
+/* An address that the kernel chooses: five characters behind a zero. */
+#define UNIX_ADDRESS	6
+
+static inline int make_unix_listen(struct thing *t)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(a);
+
+	t->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (bind(t->fd, (struct sockaddr *)&a, sizeof(a.sun_family)) || listen(t->fd, 64) ||
+	    getsockname(t->fd, (struct sockaddr *)&a, &len))
+		return -1;
+	memcpy(t->path, a.sun_path, UNIX_ADDRESS);
+	return 0;
+}
+
+/* 0, or -1 and errno. */
+static inline int kind_connect_unix(const struct thing *t)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), ret, err;
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	memcpy(a.sun_path, t->path, UNIX_ADDRESS);
+	ret = connect(fd, (struct sockaddr *)&a,
+		      offsetof(struct sockaddr_un, sun_path) + UNIX_ADDRESS);
+	err = errno;
+	close(fd);
+	errno = err;
+	return ret;
+}
+
+static inline int rouse_unix_listen(struct thing *t)
+{
+	return kind_connect_unix(t);
+}
+
+static inline int gone_unix_listen(struct thing *t)
+{
+	return kind_connect_unix(t) && errno == ECONNREFUSED ? 0 : -1;
 }
 
 static inline int make_tcp(struct thing *t)
