@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # ioevq: module, library, demo and tests.
-#   make            the module for both stock kernels, and the library
+#   make            the module for both stock kernels, the library and the tools
 #   make demo       the example server, driven in a virtual machine
-#   make check      static checks and all selftests on both stock kernels
+#   make check      static checks, all selftests and some servers on both stock kernels
 #   make check-debug    the selftests on the debug kernel
+#   make check-servers  all real servers, on the kernel's epoll and on /dev/ioevq
 #   make check-mutants  that the selftests notice when a law is broken
 #   make model      the models of the queue and of the concurrency value, verified
 .DELETE_ON_ERROR:
@@ -11,7 +12,7 @@ STOCK := 6.1 6.12
 KERNEL := tools/vm/kernel
 MODULE_SRC := Kbuild $(wildcard module/*.[ch] module/*/*.[ch]) uapi/linux/ioevq.h
 
-all: $(STOCK:%=build/%/ioevq.ko) lib
+all: $(STOCK:%=build/%/ioevq.ko) lib tools
 
 # Kbuild writes beside its sources: each kernel gets a tree of links.
 build/%/ioevq.ko: $(MODULE_SRC) build/%/kdir
@@ -29,10 +30,15 @@ build/%/kdir: FORCE
 lib:
 	$(MAKE) -s -C tools/lib/ioevq
 
+# The epoll of LD_PRELOAD, and the command that uses it.
+tools:
+	$(MAKE) -s -C tools/compat/epoll
+	$(MAKE) -s -C tools/ioevq
+
 examples: lib
 	$(MAKE) -s -C tools/examples
 
-selftests: lib
+selftests: lib tools
 	$(MAKE) -s -C selftests KSRC="$$($(KERNEL) source .)"
 
 demo:
@@ -41,13 +47,17 @@ demo:
 	tools/demo/run
 
 check:
-	tools/check/deps build vm check model
+	tools/check/deps build vm check model servers
 	tools/check/all
 
 check-debug:
 	tools/check/deps build vm check debug
 	$(MAKE) -s build/debug/ioevq.ko selftests
 	tools/vm/run -k debug -t 3000 -- selftests/run
+
+check-servers:
+	tools/check/deps build vm servers
+	tools/servers/run
 
 check-mutants:
 	tools/check/deps build vm check
@@ -58,12 +68,15 @@ model:
 	tools/check/deps model
 	Documentation/model/run
 
-install: lib
+install: lib tools
 	$(MAKE) -s -C tools/lib/ioevq install
+	$(MAKE) -s -C tools/compat/epoll install
+	$(MAKE) -s -C tools/ioevq install
 
 clean:
 	rm -rf build
 
 FORCE:
 
-.PHONY: FORCE all lib examples selftests demo check check-debug check-mutants model install clean
+.PHONY: FORCE all lib tools examples selftests demo check check-debug check-mutants check-servers \
+	model install clean

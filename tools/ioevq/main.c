@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+/* ioevq: the command, by table. */
+#include <string.h>
+
+#include "ioevq.h"
+
+static const struct command commands[] = {
+	{ "run", "run a program whose epoll is /dev/ioevq", run_main },
+};
+
+static void show_usage(FILE *to)
+{
+	unsigned int i;
+
+	fputs("usage: ioevq COMMAND [ARG...]\n\n", to);
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(to, "  %-8s%s\n", commands[i].name, commands[i].summary);
+	fputs("\nioevq COMMAND --help tells more.\n", to);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int i;
+
+	if (argc < 2) {
+		show_usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		show_usage(stdout);
+		return 0;
+	}
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].main(argc - 1, argv + 1);
+	complain("no command '%s': see ioevq --help", argv[1]);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+/* ioevq run: a program with a library of ours before its own. */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ioevq.h"
+
+#define LIBRARY		"libioevq-epoll.so"
+
+static const char help[] =
+	"usage: ioevq run --epoll [--] PROGRAM [ARG...]\n"
+	"\n"
+	"Runs PROGRAM, and what it runs, with the epoll of /dev/ioevq instead of the kernel's.\n"
+	"\n"
+	"  --epoll    epoll_create(2), epoll_ctl(2), epoll_wait(2) and their kin\n"
+	"  --help     this\n"
+	"\n"
+	"The status is that of PROGRAM; 125: it was not tried; 126: it is there, but cannot be\n"
+	"run in this way; 127: it is not found. See ioevq-run(1), libioevq-epoll(7).\n";
+
+/* In a build tree it is beside this program's directory. */
+static bool find_library(char *path, size_t size)
+{
+	char exe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	char *slash;
+
+	if (n > 0) {
+		exe[n] = 0;
+		slash = strrchr(exe, '/');
+		snprintf(path, size, "%.*s/../compat/" LIBRARY, (int)(slash - exe), exe);
+		if (!access(path, R_OK))
+			return true;
+	}
+	snprintf(path, size, LIBDIR "/" LIBRARY);
+	return !access(path, R_OK);
+}
+
+/* Before what is there: the first one counts. */
+static int set_preload(void)
+{
+	const char *before = getenv("LD_PRELOAD");
+	char library[PATH_MAX + 64], real[PATH_MAX], *value;
+	int ret;
+
+	if (!find_library(library, sizeof(library)) || !realpath(library, real)) {
+		complain("no " LIBRARY " in " LIBDIR ": make install");
+		return -1;
+	}
+	if (strpbrk(real, ": ")) {
+		complain("%s: LD_PRELOAD takes no path with a blank or a colon", real);
+		return -1;
+	}
+	if (asprintf(&value, "%s%s%s", real, before && *before ? ":" : "", before ?: "") < 0)
+		return -1;
+	ret = setenv("LD_PRELOAD", value, 1);
+	free(value);
+	return ret;
+}
+
+int run_main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "epoll", no_argument, NULL, 'e' },
+		{ "help", no_argument, NULL, 'h' },
+		{},
+	};
+	char path[PATH_MAX];
+	bool epoll = false;
+	int c, fd, status;
+
+	/* The program's options are its own. */
+	while ((c = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
+		switch (c) {
+		case 'e':
+			epoll = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 0;
+		default:
+			return EXIT_FAILED;
+		}
+	}
+	if (!epoll || optind == argc) {
+		complain("%s: see ioevq run --help", epoll ? "no program" : "--epoll is missing");
+		return EXIT_FAILED;
+	}
+	status = find_program(argv[optind], path, sizeof(path));
+	if (status)
+		return status;
+	fd = open_device();
+	if (fd < 0 || set_preload())
+		return EXIT_FAILED;
+	close(fd);
+	/* As execvp(3): what is no binary and has no interpreter is a script of the shell. */
+	execvp(path, argv + optind);
+	complain("%s: %s", path, strerror(errno));
+	return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+}
