@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Law 5 where more than one file, watch, queue, process or thread is involved. */
 #include "kinds_socket.h"
-#include "expect.h"
+#include "readiness.h"
 
 FIXTURE(edge)
 {
@@ -20,17 +20,6 @@ FIXTURE_TEARDOWN(edge)
 {
 	close(self->fd);
 	ioevq_close(&self->q);
-}
-
-/* Take the next event: its result if it is one of this watch that lives on, else -1. */
-static int64_t announced(const struct ioevq *q, uint64_t user_data)
-{
-	struct ioevq_event ev = {};
-
-	if (next_event(q, &ev) != 1 || ev.op != IOEVQ_OP_POLL || ev.user_data != user_data ||
-	    ev.flags != IOEVQ_EVENT_MORE)
-		return -1;
-	return ev.res;
 }
 
 TEST_F(edge, law_05_wake_ups_without_an_event_are_counted)
