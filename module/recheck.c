@@ -124,9 +124,9 @@ static bool look_at(struct ioevq_kreq *kreq, bool tell)
 /*
  * Look at the files that asked for it until @want events are there: what is announced
  * long before it is taken may be true no more. One file at least, or those who always find
- * events would never look. Where somebody has the mutex, who may keep
- * it for long, that is left to whom ioevq_unlock() wakes. Nobody does that for who does not
- * wait for events (@patient): he waits for another who looks, though not for one who submits.
+ * events would never look. Where somebody has the mutex, who may keep it for long, that is
+ * left to whom ioevq_unlock() wakes. Only who asks for it (@patient) waits for another who
+ * looks, though not for one who submits.
  *
  * Returns how many were found ready: the caller has a claim to so many events, and gives
  * it back when it has taken them, or cannot.

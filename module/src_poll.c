@@ -94,7 +94,7 @@ static bool confirms(u32 mode)
  */
 void ioevq_poll_set(struct ioevq_watch *w, struct file *file, u32 mask, u32 op_flags)
 {
-	/* Read without the lock by watch_wake(). */
+	/* Read without the lock by ioevq_watch_wake(). */
 	WRITE_ONCE(w->mask, (__force __poll_t)mask | EPOLLERR | EPOLLHUP);
 	WRITE_ONCE(w->mode, op_flags & IOEVQ_POLL_FLAGS);
 	w->tells = !confirms(w->mode) && wakeups_tell(file, w->mask);

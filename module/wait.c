@@ -17,6 +17,7 @@ struct wait {
 	u32 taken;
 	bool no_wait;			/* take what is there and go */
 	bool only_submits;		/* a message perhaps: look at no file for it */
+	bool patient;			/* has no time, but waits for another who looks at files */
 	bool timed;
 	struct hrtimer_sleeper timeout;	/* if timed */
 	bool batch_over;		/* the first event has waited long enough */
@@ -299,7 +300,7 @@ static int look_and_take(struct wait *wait)
 		return ret;
 	if (!wait->only_submits)
 		found = ioevq_recheck(q, wait->max ? wait->max - wait->taken : U64_MAX,
-				      wait->no_wait);
+				      wait->patient);
 	if (wait->w.rechecker) {
 		spin_lock_irq(&q->lock);
 		end_recheck(q, &wait->w);
@@ -417,6 +418,8 @@ int ioevq_wait(struct ioevq_queue *q, const struct ioevq_enter *enter)
 	};
 	int ret;
 
+	/* Not the last look of a wait whose time is over: that has none left. */
+	wait.patient = wait.no_wait && enter->flags & IOEVQ_ENTER_PASS_ON;
 	prepare_timers(&wait, enter);
 	ret = wait_loop(&wait);
 	if (ret == -ECANCELED)

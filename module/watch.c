@@ -227,7 +227,7 @@ int ioevq_watch_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void
 		master_closes(w, e);
 		return 0;
 	}
-	/* Who changes the mask looks at the file after it: see poll_mod(). */
+	/* Who changes the mask looks at the file after it: see arm_one(). */
 	if (key && !(key & READ_ONCE(w->mask)))
 		return 0;
 	told = changed(w, key);

@@ -471,7 +471,9 @@ struct ioevq_setup {
  *	the timeout follows that. Only with %IOEVQ_ENTER_ABSTIME, and not with
  *	%IOEVQ_ENTER_BOOTTIME (EINVAL).
  * @IOEVQ_ENTER_PASS_ON: if a level-triggered watch was told, let one who sleeps in a wait
- *	look at it, too, as epoll_wait(2) does. Else the next who comes for events does.
+ *	look at it, too, as epoll_wait(2) does. Else the next who comes for events does. And
+ *	as there, a call with no time to wait waits for another thread that is looking at
+ *	files of this queue: what it leaves is not missed.
  */
 enum ioevq_enter_flags {
 	IOEVQ_ENTER_SIGMASK = 1,
