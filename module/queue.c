@@ -97,10 +97,11 @@ static void fput_work(struct work_struct *work)
 	wake_up_var(&q->last_of_file);
 }
 
-static bool fput_is_done(struct ioevq_queue *q)
+/* Is one still being released? If not, who has q->mutex need not wait to drop another. */
+bool ioevq_queue_releases(struct ioevq_queue *q)
 {
 	/* Pairs with the release in fput_work(). */
-	return !smp_load_acquire(&q->last_of_file);
+	return smp_load_acquire(&q->last_of_file);
 }
 
 /*
@@ -109,7 +110,7 @@ static bool fput_is_done(struct ioevq_queue *q)
  */
 void ioevq_queue_wait_fput(struct ioevq_queue *q)
 {
-	wait_var_event_interruptible(&q->last_of_file, fput_is_done(q));
+	wait_var_event_interruptible(&q->last_of_file, !ioevq_queue_releases(q));
 }
 
 /*
@@ -128,7 +129,7 @@ void ioevq_queue_fput(struct ioevq_queue *q, struct file *file)
 	if (atomic_long_add_unless(&file->f_count, -1, 1))
 		return;
 	ioevq_queue_wait_fput(q);
-	if (!fput_is_done(q)) {
+	if (ioevq_queue_releases(q)) {
 		/* A signal: we return soon. */
 		fput(file);
 		return;

@@ -122,6 +122,7 @@ int ioevq_queue_use(struct ioevq_queue *q);
 void ioevq_queue_state(struct ioevq_queue *q, struct ioevq_info *info);
 void ioevq_queue_put_inflight(struct ioevq_queue *q);
 void ioevq_queue_fput(struct ioevq_queue *q, struct file *file);
+bool ioevq_queue_releases(struct ioevq_queue *q);
 void ioevq_queue_wait_fput(struct ioevq_queue *q);
 int ioevq_queues_init(void);
 void ioevq_queues_exit(void);

@@ -186,7 +186,8 @@ bool ioevq_peek(struct ioevq_queue *q)
 	spin_lock_irq(&q->lock);
 	begin_look(q, &todo);
 	while (!ready && (kreq = list_first_entry_or_null(&todo, struct ioevq_kreq, recheck))) {
-		ready = look_at(kreq, false);
+		/* Nor do we wait for a release: it may want what our caller has locked. */
+		ready = ioevq_queue_releases(q) || look_at(kreq, false);
 		/* For who comes to take it; it may have asked again meanwhile. */
 		if (ready && kreq->state == IOEVQ_LIVE && list_empty(&kreq->recheck))
 			list_add(&kreq->recheck, &todo);

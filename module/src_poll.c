@@ -337,8 +337,11 @@ static bool poll_recheck(struct ioevq_kreq *kreq, bool tell)
 
 	if (!file)
 		return false;
-	/* Where it need not be true when it is taken the answer to a ->poll may be an event. */
-	peek = !tell && confirms(w->mode);
+	/*
+	 * Where it need not be true when it is taken the answer to a ->poll may be an event,
+	 * but not about an epoll set, which is not asked then.
+	 */
+	peek = !tell && (confirms(w->mode) || w->is_epoll);
 	/* It may have told meanwhile, and rest. Only who has the mutex arms it again. */
 	ready = !w->armed ? 0 : look(w, file, peek);
 	if (ready && !peek) {

@@ -284,6 +284,35 @@ TEST_F(nest, law_05_circle_through_epoll)
 	EXPECT_EQ(IOEVQ_EVENT_CLOSED, event.flags);
 }
 
+/* Nor does the epoll set ask the queue, and that the set in turn, until both are stuck. */
+TEST_F(nest, law_05_circle_is_not_walked)
+{
+	static const __u32 modes[] = {
+		0, IOEVQ_POLL_EDGE, IOEVQ_POLL_ONESHOT, IOEVQ_POLL_DISPATCH,
+		IOEVQ_POLL_EDGE | IOEVQ_POLL_CONFIRM,
+	};
+	struct epoll_event evs[2] = {}, ev = { .events = EPOLLIN };
+	struct ioevq_event event;
+	int i, ep, fd;
+
+	for (i = 0; i < (int)ARRAY_SIZE(modes); i++) {
+		ep = epoll_create1(0);
+		fd = eventfd(0, 0);
+		ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->q.fd, &ev));
+		ASSERT_EQ(0, watch(&self->q, ep, POLLIN, modes[i], 5));
+		ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev));
+		ASSERT_EQ(0, eventfd_write(fd, 1));
+		/* The eventfd comes in any case; the queue says perhaps. */
+		EXPECT_LE(1, epoll_wait(ep, evs, 2, BOUND_NS / 1000000));
+		ASSERT_EQ(1, next_event(&self->q, &event));
+		EXPECT_EQ(5, event.user_data);
+		close(fd);
+		close(ep);
+		while (event.flags & IOEVQ_EVENT_MORE)
+			ASSERT_EQ(1, next_event(&self->q, &event));
+	}
+}
+
 /*
  * A queue in flight in a socket that it watches itself: nothing holds anything in a
  * circle, so both are gone with their last descriptors.
