@@ -22,31 +22,45 @@ struct ioevq_nest {
 static DEFINE_MUTEX(nest_mutex);	/* inside of queue->mutex */
 static u64 searches;			/* nest_mutex */
 
+static struct list_head *ways(struct ioevq_queue *q, bool up)
+{
+	return up ? &q->nested.watched : &q->nested.watches;
+}
+
 /*
- * Walk from @from to whatever it watches, or with @up to whatever watches it, and on from
- * there, each queue once. A watch that has ended counts no more, even if it is not swept
- * yet. -ELOOP if that leads to @to, or by more than *@budget watches.
+ * Where a way leads to: from a queue to one that it watches, or with @up to one that watches
+ * it. NULL: nowhere. A watch that has ended counts no more, even if it is not swept yet.
+ */
+static struct ioevq_queue *other_end(struct list_head *way, bool up)
+{
+	struct ioevq_nest *nest = up ? list_entry(way, struct ioevq_nest, watched)
+				     : list_entry(way, struct ioevq_nest, watches);
+
+	if (READ_ONCE(nest->kreq->state) == IOEVQ_FINAL)
+		return NULL;
+	return up ? nest->kreq->q : nest->inner;
+}
+
+/*
+ * Go from @from wherever it leads to, each queue once. -ELOOP if that is @to, or if there are
+ * more than *@budget ways.
  */
 static int walk(struct ioevq_queue *from, bool up, struct ioevq_queue *to, unsigned int *budget)
 {
 	struct ioevq_queue *q, *next;
-	struct ioevq_nest *nest;
-	struct list_head *p;
+	struct list_head *way;
 	LIST_HEAD(todo);
 
-	searches++;
-	from->nested.seen = searches;
+	from->nested.seen = ++searches;
 	list_add(&from->nested.todo, &todo);
 	while (!list_empty(&todo)) {
 		q = list_first_entry(&todo, struct ioevq_queue, nested.todo);
 		list_del(&q->nested.todo);
 		if (q == to)
 			return -ELOOP;
-		list_for_each(p, up ? &q->nested.watched : &q->nested.watches) {
-			nest = up ? list_entry(p, struct ioevq_nest, watched)
-				  : list_entry(p, struct ioevq_nest, watches);
-			next = up ? nest->kreq->q : nest->inner;
-			if (!next || READ_ONCE(nest->kreq->state) == IOEVQ_FINAL)
+		list_for_each(way, ways(q, up)) {
+			next = other_end(way, up);
+			if (!next)
 				continue;
 			if (!(*budget)--)
 				return -ELOOP;
@@ -59,16 +73,58 @@ static int walk(struct ioevq_queue *from, bool up, struct ioevq_queue *to, unsig
 	return 0;
 }
 
-/* May @outer watch @inner? */
-static int check(struct ioevq_queue *outer, struct ioevq_queue *inner)
+/*
+ * How many watches are on the longest way from @from? Whatever is more than @most is as good.
+ * A queue is come by again where the way there is a longer one, so no more than @most times.
+ */
+static u32 longest(struct ioevq_queue *from, bool up, u32 most)
 {
-	unsigned int budget = IOEVQ_MAX_NESTED;
+	struct ioevq_queue *q, *next;
+	struct list_head *way;
+	LIST_HEAD(todo);
+	u32 far = 0;
 
-	return walk(inner, false, outer, &budget) ?: walk(outer, true, NULL, &budget);
+	from->nested.seen = ++searches;
+	from->nested.far = 0;
+	list_add(&from->nested.todo, &todo);
+	while (!list_empty(&todo) && far <= most) {
+		q = list_first_entry(&todo, struct ioevq_queue, nested.todo);
+		list_del_init(&q->nested.todo);
+		list_for_each(way, ways(q, up)) {
+			next = other_end(way, up);
+			if (!next)
+				continue;
+			if (next->nested.seen != searches)
+				INIT_LIST_HEAD(&next->nested.todo);
+			else if (next->nested.far > q->nested.far)
+				continue;
+			next->nested.seen = searches;
+			next->nested.far = q->nested.far + 1;
+			far = max(far, next->nested.far);
+			if (list_empty(&next->nested.todo))
+				list_add_tail(&next->nested.todo, &todo);
+		}
+	}
+	return far;
 }
 
-/* @kreq is going to watch @inner, whose file the caller holds. -ELOOP, -ENOMEM. */
-struct ioevq_nest *ioevq_nest_add(struct ioevq_kreq *kreq, struct ioevq_queue *inner)
+/* May @outer watch @inner, if no more than @most watches may be in a row? */
+static int check(struct ioevq_queue *outer, struct ioevq_queue *inner, u32 most)
+{
+	unsigned int budget = IOEVQ_MAX_NESTED;
+	int err;
+
+	err = walk(inner, false, outer, &budget) ?: walk(outer, true, NULL, &budget);
+	if (err || !most)
+		return err;
+	return longest(inner, false, most) + 1 + longest(outer, true, most) > most ? -ELOOP : 0;
+}
+
+/*
+ * @kreq is going to watch @inner, whose file the caller holds. @most: watches in a row, or 0.
+ * -ELOOP, -ENOMEM.
+ */
+struct ioevq_nest *ioevq_nest_add(struct ioevq_kreq *kreq, struct ioevq_queue *inner, u32 most)
 {
 	struct ioevq_nest *nest = kzalloc(sizeof(*nest), GFP_KERNEL_ACCOUNT);
 	int err;
@@ -78,7 +134,7 @@ struct ioevq_nest *ioevq_nest_add(struct ioevq_kreq *kreq, struct ioevq_queue *i
 	nest->kreq = kreq;
 	nest->inner = inner;
 	mutex_lock(&nest_mutex);
-	err = check(kreq->q, inner);
+	err = check(kreq->q, inner, most);
 	if (!err) {
 		WRITE_ONCE(inner->nested.used, true);
 		list_add(&nest->watches, &kreq->q->nested.watches);

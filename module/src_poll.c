@@ -213,11 +213,12 @@ static int poll_arm(struct ioevq_watch *w, struct file *file)
 	return 0;
 }
 
-static int poll_arm_queue(struct ioevq_watch *w, struct file *file, struct ioevq_queue *inner)
+static int poll_arm_queue(struct ioevq_watch *w, struct file *file, struct ioevq_queue *inner,
+			  u32 most)
 {
 	int err;
 
-	w->nest = ioevq_nest_add(&w->kreq, inner);
+	w->nest = ioevq_nest_add(&w->kreq, inner, most);
 	if (IS_ERR(w->nest))
 		return PTR_ERR(w->nest);
 	err = poll_arm(w, file);
@@ -281,7 +282,7 @@ static int poll_file(struct ioevq_watch *w, struct file *file, const struct ioev
 	w->is_master = compat_is_silent_master(file);
 	w->spare = &w->more;
 	if (inner)
-		return poll_arm_queue(w, file, inner);
+		return poll_arm_queue(w, file, inner, req->len);
 	return w->is_master ? poll_arm_master(w, file) : poll_arm(w, file);
 }
 
@@ -376,7 +377,7 @@ static bool poll_cancel(struct ioevq_kreq *kreq)
 const struct ioevq_source ioevq_src_poll = {
 	.size = sizeof(struct ioevq_watch),
 	.op_flags = IOEVQ_POLL_FLAGS | IOEVQ_POLL_UNIQUE,
-	.uses = IOEVQ_USES_FD | IOEVQ_USES_ARG,
+	.uses = IOEVQ_USES_FD | IOEVQ_USES_LEN | IOEVQ_USES_ARG,
 	.submit = poll_submit,
 	.cancel = poll_cancel,
 	.recheck = poll_recheck,

@@ -244,6 +244,49 @@ TEST_F(nest, law_14_cycles)
 	ioevq_close(&q[3]);
 }
 
+static int watch_in_row(const struct ioevq *q, int fd, unsigned int most)
+{
+	struct ioevq_req req;
+
+	ioevq_prep_poll(&req, fd, POLLIN, IOEVQ_POLL_EDGE, 7);
+	req.len = most;
+	return submit(q, &req);
+}
+
+/* The longest way counts, to both sides, and not the first that is found. */
+TEST_F(nest, law_14_too_deep)
+{
+	struct ioevq_req req;
+	struct ioevq q[4];
+	int i, fd;
+
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, ioevq_open(&q[i], 16, 0));
+	/* 0 <- 1 <- 2 <- 3, and a short cut from 3 to 0. */
+	for (i = 1; i < 4; i++)
+		ASSERT_EQ(0, watch_in_row(&q[i], q[i - 1].fd, i));
+	ASSERT_EQ(0, watch_in_row(&q[3], q[0].fd, 1));
+
+	EXPECT_EQ(-ELOOP, watch_in_row(&q[0], self->q.fd, 3));
+	EXPECT_EQ(-ELOOP, watch_in_row(&self->outer, q[3].fd, 3));
+	EXPECT_EQ(-ELOOP, watch_in_row(&q[1], self->q.fd, 2));
+	EXPECT_EQ(0, watch_in_row(&q[1], self->q.fd, 3));
+	EXPECT_EQ(0, watch_in_row(&self->outer, q[3].fd, 4));
+	EXPECT_EQ(-ELOOP, watch_in_row(&q[0], self->q.fd, 4));
+	EXPECT_EQ(0, watch_in_row(&q[0], self->q.fd, 5));
+	EXPECT_EQ(0, watch_in_row(&self->outer, q[3].fd, 0));
+	/* What has ended counts no more. */
+	ioevq_prep_cancel(&req, IOEVQ_CANCEL_USER_DATA, 7, -1, 0, 8);
+	ASSERT_EQ(0, submit(&q[2], &req));
+	EXPECT_EQ(0, watch_in_row(&self->outer, q[3].fd, 3));
+	/* What is no queue has no depth. */
+	fd = eventfd(0, 0);
+	EXPECT_EQ(0, watch_in_row(&self->outer, fd, 1));
+	close(fd);
+	for (i = 0; i < 4; i++)
+		ioevq_close(&q[i]);
+}
+
 /* So many that to look through them would take long. */
 TEST_F(nest, law_14_too_many)
 {

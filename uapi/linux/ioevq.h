@@ -56,13 +56,14 @@
  *	number of wake-ups since the event before that needed none of their own. The
  *	watch holds no reference to the file: the last close() ends it
  *	(%IOEVQ_EVENT_CLOSED). It belongs to the open file, as with epoll(7): closing
- *	one of several descriptors of it changes nothing.
+ *	one of several descriptors of it changes nothing. If the file is a queue, len is how
+ *	many watches of queues may be in a row, this one among them; 0: it does not matter.
  *	Errors: EBADF; EPERM (the file cannot be polled); EINVAL (mask, flags);
  *	EEXIST (%IOEVQ_POLL_UNIQUE); EOPNOTSUPP (this file cannot be watched safely:
  *	it tells nobody of its close, or %IOEVQ_FEAT_CLOSE_HOOK is missing); ELOOP (a
  *	queue that watches this one, be it by way of other queues, or more than
- *	%IOEVQ_MAX_NESTED watches of queues would lead to this one and on from it);
- *	ENOMEM.
+ *	%IOEVQ_MAX_NESTED watches of queues would lead to this one and on from it, or
+ *	more than len in a row); ENOMEM.
  * @IOEVQ_OP_READ: read len bytes at off of a regular file or block device into
  *	addr, as pread(2). With %IOEVQ_RW_VECTOR addr is an array of len struct
  *	iovec, as preadv(2). op_arg takes RWF_DSYNC, RWF_SYNC, RWF_NOWAIT and
