@@ -181,6 +181,28 @@ TEST_F(epoll, sets_do_not_watch_one_another_in_a_circle)
 	close(other);
 }
 
+/* Five sets in a row, the last of which watches the first by way of all others. */
+TEST_F(epoll, sets_are_in_one_another_four_times)
+{
+	int sets[6], i;
+
+	for (i = 0; i < 6; i++)
+		sets[i] = self->e->create1(0);
+	/* From its middle. */
+	ASSERT_EQ(0, control(self->e, sets[2], EPOLL_CTL_ADD, sets[1], EPOLLIN, 0));
+	ASSERT_EQ(0, control(self->e, sets[3], EPOLL_CTL_ADD, sets[2], EPOLLIN, 0));
+	ASSERT_EQ(0, control(self->e, sets[1], EPOLL_CTL_ADD, sets[0], EPOLLIN, 0));
+	ASSERT_EQ(0, control(self->e, sets[4], EPOLL_CTL_ADD, sets[3], EPOLLIN, 0));
+	EXPECT_EQ(-ELOOP, control(self->e, sets[5], EPOLL_CTL_ADD, sets[4], EPOLLIN, 0));
+	EXPECT_EQ(-ELOOP, control(self->e, sets[0], EPOLL_CTL_ADD, sets[5], EPOLLIN, 0));
+	/* Its ends are free for others. */
+	EXPECT_EQ(0, control(self->e, sets[4], EPOLL_CTL_ADD, sets[0], EPOLLIN, 0));
+	EXPECT_EQ(0, control(self->e, sets[4], EPOLL_CTL_DEL, sets[3], EPOLLIN, 0));
+	EXPECT_EQ(0, control(self->e, sets[5], EPOLL_CTL_ADD, sets[4], EPOLLIN, 0));
+	for (i = 0; i < 6; i++)
+		close(sets[i]);
+}
+
 TEST_F(epoll, exclusive_goes_with_few_others)
 {
 	static const uint32_t bad[] = { EPOLLONESHOT, EPOLLRDHUP, EPOLLPRI, EPOLLRDNORM, 1U << 27 };

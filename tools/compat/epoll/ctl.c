@@ -21,6 +21,9 @@
 #define EXCLUSIVE_BITS	(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | \
 			 EPOLLEXCLUSIVE)
 
+/* EP_MAX_NESTS of fs/eventpoll.c: how many sets may be in another, in a row. */
+#define MAX_NESTS	4
+
 int facade_submit(int epfd, const struct ioevq_req *req)
 {
 	struct ioevq_enter enter = {
@@ -87,6 +90,7 @@ static int change(int epfd, int op, int fd, const struct epoll_event *event)
 		req.user_data = event->data.u64;
 		req.op_arg = event->events & READY_BITS;
 		req.op_flags = mode_of(event->events) | IOEVQ_POLL_UNIQUE;
+		req.len = MAX_NESTS;
 		break;
 	case EPOLL_CTL_MOD:
 		req.op = IOEVQ_OP_POLL_MOD;
