@@ -111,14 +111,24 @@ TEST_F(proc, law_05_each_change_is_announced)
 /* Who polls the queue takes no news away from its consumers. */
 TEST_F(proc, law_05_polling_the_queue)
 {
-	ASSERT_EQ(0, watch(&self->q, self->t.fd, POLLPRI, IOEVQ_POLL_EDGE, 1));
-	EXPECT_TRUE(nothing(&self->q));
-	ASSERT_EQ(0, variant->rouse(&self->t));
-	EXPECT_EQ(POLLIN, poll_now(self->q.fd, POLLIN));
-	EXPECT_EQ(POLLIN, poll_now(self->q.fd, POLLIN));
-	EXPECT_EQ(POLLPRI | POLLERR, announced(&self->q, 1));
-	EXPECT_TRUE(nothing(&self->q));
-	EXPECT_EQ(0, poll_now(self->q.fd, POLLIN));
+	static const unsigned int lasting[] = {
+		IOEVQ_POLL_EDGE, IOEVQ_POLL_LEVEL, IOEVQ_POLL_EDGE | IOEVQ_POLL_CONFIRM,
+	};
+	struct ioevq q;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(lasting); i++) {
+		ASSERT_EQ(0, ioevq_open(&q, 4, 0));
+		ASSERT_EQ(0, watch(&q, self->t.fd, POLLPRI, lasting[i], 1));
+		EXPECT_TRUE(nothing(&q));
+		ASSERT_EQ(0, variant->rouse(&self->t));
+		EXPECT_EQ(POLLIN, poll_now(q.fd, POLLIN));
+		EXPECT_EQ(POLLIN, poll_now(q.fd, POLLIN));
+		EXPECT_EQ(POLLPRI | POLLERR, announced(&q, 1));
+		EXPECT_TRUE(nothing(&q));
+		EXPECT_EQ(0, poll_now(q.fd, POLLIN));
+		ioevq_close(&q);
+	}
 }
 
 TEST_F(proc, law_08_close_is_close)
