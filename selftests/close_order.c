@@ -4,7 +4,6 @@
 #include "offspring.h"
 #include "pass_fd.h"
 #include "readiness.h"
-#include "scaled.h"
 #include "sleeper.h"
 
 FIXTURE(order)
@@ -249,74 +248,6 @@ TEST_F(order, law_08_open_elsewhere)
 	}
 	ASSERT_EQ(0, close_it(t));
 	EXPECT_TRUE(ends_once(&self->q));
-}
-
-#define SOCKSTAT	"/proc/net/sockstat"
-
-/* A field of a line of it, or -1. */
-static long socket_count(const char *line, const char *field)
-{
-	char buf[256], *p;
-	long value = -1;
-	FILE *f = fopen(SOCKSTAT, "re");
-
-	while (f && value < 0 && fgets(buf, sizeof(buf), f)) {
-		if (strncmp(buf, line, strlen(line)))
-			continue;
-		p = strstr(buf, field);
-		if (p)
-			value = strtol(p + strlen(field), NULL, 10);
-	}
-	if (f)
-		fclose(f);
-	return value;
-}
-
-/* Each is watched and closed, in all ways, and nothing of it is left. */
-TEST_F_TIMEOUT(order, law_08_no_socket_is_left, 600)
-{
-	struct linger now = { .l_onoff = 1 };
-	unsigned int i, n = scaled(1000);
-	struct ioevq_event ev;
-	long used, tcp;
-
-	ASSERT_EQ(0, close_it(&self->t));
-	EXPECT_TRUE(ends_once(&self->q));
-	close(self->t.peer);
-	self->t.peer = -1;
-	used = socket_count("sockets:", "used ");
-	tcp = socket_count("TCP:", "inuse ");
-	ASSERT_LE(0, used);
-	ASSERT_LE(0, tcp);
-	for (i = 0; i < n; i++) {
-		struct thing t = { .aux = -1 };
-
-		ASSERT_EQ(0, make_tcp(&t));
-		/* Without it their ports would be used up. */
-		ASSERT_EQ(0, setsockopt(t.peer, SOL_SOCKET, SO_LINGER, &now, sizeof(now)));
-		ASSERT_EQ(0, watch(&self->q, t.fd, POLLIN, variant->mode, i));
-		if (i & 1)
-			ASSERT_EQ(0, kind_write_peer(&t));
-		if (i & 2) {
-			ASSERT_EQ(0, ioevq_close_fd(&self->q, t.fd, i));
-			close(t.peer);
-		} else if (i & 4) {
-			close(t.peer);
-			close(t.fd);
-		} else {
-			close(t.fd);
-			close(t.peer);
-		}
-		/* The last one of the watch, and that of CLOSE, and what came before. */
-		do {
-			ASSERT_EQ(1, next_event(&self->q, &ev));
-			ASSERT_EQ(i, ev.user_data);
-		} while (i & 2 ? ev.op != IOEVQ_OP_CLOSE : ev.flags & IOEVQ_EVENT_MORE);
-		ASSERT_TRUE(nothing(&self->q));
-	}
-	EXPECT_EQ(0, requests(&self->q));
-	EXPECT_TRUE(eventually(socket_count("sockets:", "used ") <= used));
-	EXPECT_TRUE(eventually(socket_count("TCP:", "inuse ") <= tcp));
 }
 
 TEST_HARNESS_MAIN

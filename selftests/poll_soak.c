@@ -252,13 +252,6 @@ static bool all_read(struct soak *s)
 	return true;
 }
 
-static long env_number(const char *name, long otherwise)
-{
-	const char *value = getenv(name);
-
-	return value ? strtol(value, NULL, 10) : otherwise;
-}
-
 FIXTURE(long_run)
 {
 	struct soak s;
