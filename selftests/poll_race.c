@@ -250,4 +250,96 @@ TEST_F(busy, law_14_a_full_table_of_descriptors)
 	EXPECT_EQ(last, eventfd(0, 0));
 }
 
+/* A queue that takes long to be polled: it looks at all of its files, none of which is ready. */
+FIXTURE(slow)
+{
+	struct ioevq inner;
+	struct ioevq outer;
+	int fds[400];
+	unsigned int go;	/* rounds begun */
+	unsigned int delay_ns;
+};
+
+FIXTURE_SETUP(slow)
+{
+	unsigned int i;
+
+	ASSERT_EQ(0, ioevq_open(&self->inner, 4, 0));
+	ASSERT_EQ(0, ioevq_open(&self->outer, 4, 0));
+	for (i = 0; i < ARRAY_SIZE(self->fds); i++) {
+		self->fds[i] = eventfd(0, EFD_NONBLOCK);
+		ASSERT_EQ(0, watch(&self->inner, self->fds[i], POLLIN,
+				   IOEVQ_POLL_EDGE | IOEVQ_POLL_CONFIRM, i));
+	}
+	ASSERT_EQ(0, watch(&self->outer, self->inner.fd, POLLIN, IOEVQ_POLL_DISPATCH, WATCH));
+}
+
+FIXTURE_TEARDOWN(slow)
+{
+	ioevq_close(&self->inner);
+	ioevq_close(&self->outer);
+}
+
+#define ROUNDS	40
+
+static void *post_in_time(void *arg)
+{
+	FIXTURE_DATA(slow) *self = arg;
+	unsigned int round;
+	long long end;
+
+	for (round = 1; round <= ROUNDS; round++) {
+		while (__atomic_load_n(&self->go, __ATOMIC_ACQUIRE) < round)
+			sched_yield();
+		end = now_ns() + self->delay_ns;
+		while (now_ns() < end)
+			;
+		if (ioevq_post(&self->inner, round, 0, 0))
+			return self;
+	}
+	return NULL;
+}
+
+/* The other queue is told, and rests; then all files have to be looked at again. */
+static int make_slow(FIXTURE_DATA(slow) *self)
+{
+	eventfd_t value;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(self->fds); i++)
+		if (eventfd_write(self->fds[i], 1) || eventfd_read(self->fds[i], &value))
+			return -1;
+	return 0;
+}
+
+/* A change announces what was there before it looked and what comes while it does. */
+TEST_F(slow, law_05_ready_during_a_change)
+{
+	unsigned int round, took = 0;
+	struct ioevq_event ev;
+	pthread_t thread;
+	void *err;
+
+	ASSERT_EQ(0, ioevq_post(&self->inner, 0, 0, 0));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, post_in_time, self));
+	for (round = 1; round <= ROUNDS; round++) {
+		long long start;
+
+		ASSERT_EQ(POLLIN, announced(&self->outer, WATCH));
+		ASSERT_EQ(1, next_event(&self->inner, &ev));
+		EXPECT_EQ(round - 1, ev.user_data);
+		ASSERT_EQ(0, make_slow(self));
+		/* At all times of a look, from its beginning to its end. */
+		self->delay_ns = (unsigned long long)took * round / ROUNDS;
+		__atomic_store_n(&self->go, round, __ATOMIC_RELEASE);
+		start = now_ns();
+		ASSERT_EQ(0, change(&self->outer, self->inner.fd, POLLIN, IOEVQ_POLL_DISPATCH,
+				    WATCH));
+		took = now_ns() - start;
+	}
+	EXPECT_EQ(POLLIN, announced(&self->outer, WATCH));
+	ASSERT_EQ(0, pthread_join(thread, &err));
+	EXPECT_EQ(NULL, err);
+}
+
 TEST_HARNESS_MAIN
