@@ -5,6 +5,9 @@
  * in ki_complete(), from an interrupt. What would block goes to a lane (lane.c),
  * which works with the submitter's memory, credentials and block cgroup.
  *
+ * A lane does not wait for the device to read a page, either, where the file system can
+ * do without: it starts the read and leaves. The page's unlock brings the request back.
+ *
  * A kiocb is in the hands of whoever issues it and of whoever completes it: the
  * event is posted by the second of them to be done with it.
  */
@@ -18,6 +21,7 @@
 #include <linux/slab.h>
 
 #include "aio.h"
+#include "compat/compat.h"
 
 /* In the submitter's context. Only counts, no memory is kept in use. */
 static void aio_capture(struct ioevq_aio *aio)
@@ -116,6 +120,29 @@ void ioevq_aio_complete(struct kiocb *kiocb, long ret)
 	aio_drop_hand(aio);
 }
 
+/* The page is there, or cannot be read. Any context, with interrupts off. */
+static int aio_page_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
+{
+	struct ioevq_aio *aio = container_of(wait, struct ioevq_aio, page.wait);
+
+	if (!wake_page_match(&aio->page, key))
+		return 0;
+	list_del_init(&wait->entry);
+	ioevq_aio_complete(&aio->kiocb, -EAGAIN);
+	return 1;
+}
+
+/* The next attempt may end with -EIOCBQUEUED for a page that is being read. */
+static void aio_wait_page(struct ioevq_aio *aio)
+{
+	struct wait_queue_entry *wait = &aio->page.wait;
+
+	init_waitqueue_func_entry(wait, aio_page_wake);
+	INIT_LIST_HEAD(&wait->entry);
+	aio->kiocb.ki_waitq = &aio->page;
+	aio->kiocb.ki_flags |= IOCB_WAITQ;
+}
+
 static int aio_start_write(struct ioevq_aio *aio)
 {
 	struct inode *inode = file_inode(aio->kiocb.ki_filp);
@@ -135,14 +162,18 @@ static int aio_start_write(struct ioevq_aio *aio)
 	return 0;
 }
 
-/* One attempt, in the context of the submitter or of a lane. */
-static void aio_issue(struct ioevq_aio *aio, bool may_retry)
+/* One attempt, in the context of the submitter or of a lane, which @how is for. */
+static void aio_issue(struct ioevq_aio *aio, int how, bool may_retry)
 {
 	struct file *file = aio->kiocb.ki_filp;
 	struct iov_iter iter = aio->iter;
 	long ret;
 
 	aio->may_retry = may_retry;
+	aio->kiocb.ki_flags &= ~(IOCB_NOWAIT | IOCB_NOIO | IOCB_WAITQ);
+	aio->kiocb.ki_flags |= how;
+	if (how & IOCB_WAITQ)
+		aio_wait_page(aio);
 	iov_iter_advance(&iter, aio->done);
 	/* An attempt that failed may have moved it. */
 	aio->kiocb.ki_pos = aio->pos + aio->done;
@@ -160,6 +191,9 @@ static void aio_issue(struct ioevq_aio *aio, bool may_retry)
 		aio_drop_hand(aio);
 		return;
 	}
+	/* There is no page to wait for, or it could not be read: that is to be found out. */
+	if (ret == -EAGAIN && how & IOCB_WAITQ)
+		aio->waits_for_pages = false;
 	/* As read(2) and write(2) do; where it ends in an interrupt nobody can. */
 	if (ret > 0 && aio->rw == WRITE)
 		fsnotify_modify(file);
@@ -197,7 +231,6 @@ static void aio_run(struct ioevq_lane_item *item)
 		aio_finish(aio, -ECANCELED);
 		return;
 	}
-	aio->kiocb.ki_flags &= ~IOCB_NOWAIT;
 	if (ioevq_aio_limit_size(aio)) {
 		aio_finish(aio, -EFBIG);
 		mmput(mm);
@@ -211,8 +244,10 @@ static void aio_run(struct ioevq_lane_item *item)
 #endif
 	if (aio->fsync)
 		aio_finish(aio, vfs_fsync(aio->kiocb.ki_filp, aio->datasync));
+	else if (aio->waits_for_pages)
+		aio_issue(aio, IOCB_WAITQ, true);
 	else
-		aio_issue(aio, false);
+		aio_issue(aio, 0, false);
 #ifdef CONFIG_BLK_CGROUP
 	kthread_associate_blkcg(NULL);
 #endif
@@ -247,6 +282,12 @@ static bool aio_needs_lane(struct ioevq_aio *aio)
 	       (iocb_is_dsync(&aio->kiocb) || aio->kiocb.ki_flags & IOCB_APPEND);
 }
 
+static bool can_wait_for_pages(struct ioevq_aio *aio)
+{
+	return !aio->fsync && aio->rw == READ && !(aio->kiocb.ki_flags & IOCB_DIRECT) &&
+	       compat_waits_for_pages(aio->kiocb.ki_filp);
+}
+
 /*
  * Accept and start it: from here on there will be an event. In the submitter's
  * context, under queue->mutex.
@@ -265,15 +306,17 @@ void ioevq_aio_start(struct ioevq_aio *aio)
 
 	if (aio->kiocb.ki_flags & IOCB_NOWAIT) {
 		/* The caller's own RWF_NOWAIT: one attempt, and its answer as it is. */
-		aio_issue(aio, false);
+		aio_issue(aio, aio->kiocb.ki_flags & (IOCB_NOWAIT | IOCB_NOIO), false);
 	} else {
 		aio_capture(aio);
-		if (aio_needs_lane(aio)) {
+		aio->waits_for_pages = can_wait_for_pages(aio);
+		if (aio_needs_lane(aio))
 			ioevq_lane_add(q, &aio->item);
-		} else {
-			aio->kiocb.ki_flags |= IOCB_NOWAIT;
-			aio_issue(aio, true);
-		}
+		else if (aio->waits_for_pages)
+			/* To start reading may block for metadata, or in the device's queue. */
+			aio_issue(aio, IOCB_NOWAIT | IOCB_NOIO, true);
+		else
+			aio_issue(aio, IOCB_NOWAIT, true);
 	}
 	ioevq_queue_fput(q, file);
 }

@@ -4,6 +4,7 @@
 #define IOEVQ_AIO_H
 
 #include <linux/fs.h>
+#include <linux/pagemap.h>
 #include <linux/uio.h>
 
 #include "lane.h"
@@ -25,6 +26,8 @@ struct ioevq_aio {
 	bool fsync;
 	bool datasync;
 	bool may_retry;			/* -EAGAIN is ours, not the caller's */
+	bool waits_for_pages;		/* needs no thread meanwhile; see aio_wait_page() */
+	struct wait_page_queue page;	/* for which, then */
 	bool write_started;		/* holds freeze protection */
 	/* What a lane needs of the submitter: */
 	struct mm_struct *mm;

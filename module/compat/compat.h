@@ -50,6 +50,16 @@ static inline int compat_kiocb_set_rw_flags(struct kiocb *kiocb, rwf_t flags, in
 #endif
 }
 
+/* Can a read of this file wait for a page by IOCB_WAITQ? */
+static inline bool compat_waits_for_pages(struct file *file)
+{
+#ifdef FOP_BUFFER_RASYNC
+	return file->f_op->fop_flags & FOP_BUFFER_RASYNC;
+#else
+	return file->f_mode & FMODE_BUF_RASYNC;
+#endif
+}
+
 static inline void compat_vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
