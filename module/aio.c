@@ -60,6 +60,7 @@ void ioevq_aio_release(struct ioevq_kreq *kreq)
 static void aio_finish(struct ioevq_aio *aio, long ret)
 {
 	struct ioevq_queue *q = aio->kreq.q;
+	unsigned long flags;
 
 	if (ret == -ERESTARTSYS || ret == -ERESTARTNOINTR || ret == -ERESTARTNOHAND ||
 	    ret == -ERESTART_RESTARTBLOCK)
@@ -69,8 +70,11 @@ static void aio_finish(struct ioevq_aio *aio, long ret)
 	fput(aio->kiocb.ki_filp);
 	if (in_task())
 		ioevq_aio_release(&aio->kreq);
-	/* Afterwards the sweep may free it, but not the queue that we count for. */
-	ioevq_complete(&aio->kreq, ret, 0, 0);
+	spin_lock_irqsave(&q->lock, flags);
+	ioevq_complete_locked(&aio->kreq, ret, 0, 0, true);
+	ioevq_order_ended(aio);
+	/* From here on the sweep may free it, but not the queue that we count for. */
+	spin_unlock_irqrestore(&q->lock, flags);
 	ioevq_queue_put_inflight(q);
 }
 
@@ -84,13 +88,17 @@ static bool aio_has_more(struct ioevq_aio *aio, long ret)
 	return aio->kiocb.ki_pos < i_size_read(aio->kiocb.ki_filp->f_mapping->host);
 }
 
+static void aio_end_write(struct ioevq_aio *aio)
+{
+	if (aio->write_started)
+		kiocb_end_write(&aio->kiocb);
+	aio->write_started = false;
+}
+
 /* An attempt is over, whoever noticed last. */
 static void aio_attempt_over(struct ioevq_aio *aio, long ret)
 {
-	if (aio->write_started) {
-		aio->write_started = false;
-		kiocb_end_write(&aio->kiocb);
-	}
+	aio_end_write(aio);
 	if (aio->may_retry) {
 		if (aio_has_more(aio, ret)) {
 			aio->done += ret;
@@ -105,19 +113,14 @@ static void aio_attempt_over(struct ioevq_aio *aio, long ret)
 	aio_finish(aio, ret);
 }
 
-static void aio_drop_hand(struct ioevq_aio *aio)
-{
-	if (atomic_dec_and_test(&aio->hands))
-		aio_attempt_over(aio, aio->ret);
-}
-
 void ioevq_aio_complete(struct kiocb *kiocb, long ret)
 {
 	struct ioevq_aio *aio = container_of(kiocb, struct ioevq_aio, kiocb);
 
 	aio->ret = ret;
-	/* Orders the store above before the other hand reads it. */
-	aio_drop_hand(aio);
+	/* Orders the store above before the other hand reads it: see aio_issue(). */
+	if (atomic_dec_and_test(&aio->hands))
+		aio_attempt_over(aio, ret);
 }
 
 /* The page is there, or cannot be read. Any context, with interrupts off. */
@@ -162,8 +165,11 @@ static int aio_start_write(struct ioevq_aio *aio)
 	return 0;
 }
 
-/* One attempt, in the context of the submitter or of a lane, which @how is for. */
-static void aio_issue(struct ioevq_aio *aio, int how, bool may_retry)
+/*
+ * One attempt, in the context of the submitter or of a lane, which @how is for. Its result,
+ * or -EIOCBQUEUED: then somebody else goes on with it, or has.
+ */
+static long aio_issue(struct ioevq_aio *aio, int how, bool may_retry)
 {
 	struct file *file = aio->kiocb.ki_filp;
 	struct iov_iter iter = aio->iter;
@@ -178,19 +184,15 @@ static void aio_issue(struct ioevq_aio *aio, int how, bool may_retry)
 	/* An attempt that failed may have moved it. */
 	aio->kiocb.ki_pos = aio->pos + aio->done;
 	ret = aio_start_write(aio);
-	if (ret) {
-		aio_attempt_over(aio, ret);
-		return;
-	}
+	if (ret)
+		return ret;
 	atomic_set(&aio->hands, 2);
 	if (aio->rw == WRITE)
 		ret = file->f_op->write_iter(&aio->kiocb, &iter);
 	else
 		ret = file->f_op->read_iter(&aio->kiocb, &iter);
-	if (ret == -EIOCBQUEUED) {
-		aio_drop_hand(aio);
-		return;
-	}
+	if (ret == -EIOCBQUEUED)
+		return atomic_dec_and_test(&aio->hands) ? aio->ret : -EIOCBQUEUED;
 	/* There is no page to wait for, or it could not be read: that is to be found out. */
 	if (ret == -EAGAIN && how & IOCB_WAITQ)
 		aio->waits_for_pages = false;
@@ -199,7 +201,36 @@ static void aio_issue(struct ioevq_aio *aio, int how, bool may_retry)
 		fsnotify_modify(file);
 	else if (ret > 0)
 		fsnotify_access(file);
-	aio_attempt_over(aio, ret);
+	return ret;
+}
+
+/* An attempt in a lane, or one whose result is an event in any case. */
+static void aio_attempt(struct ioevq_aio *aio, int how, bool may_retry)
+{
+	long ret = aio_issue(aio, how, may_retry);
+
+	if (ret != -EIOCBQUEUED)
+		aio_attempt_over(aio, ret);
+}
+
+/* As read(2) and write(2) at the position of the open file: in a lane, which waits. */
+static long aio_at_position(struct ioevq_aio *aio)
+{
+	struct file *file = aio->kiocb.ki_filp;
+	long ret;
+
+	mutex_lock(&file->f_pos_lock);
+	aio->pos = file->f_pos;
+	ret = ioevq_aio_limit_size(aio);
+	if (!ret) {
+		aio->kiocb.ki_complete = NULL;
+		ret = aio_issue(aio, 0, false);
+		aio_end_write(aio);
+	}
+	if (ret > 0)
+		file->f_pos = aio->kiocb.ki_pos;
+	mutex_unlock(&file->f_pos_lock);
+	return ret;
 }
 
 /* A worker has no resource limits: the submitter's is applied by us. */
@@ -231,7 +262,7 @@ static void aio_run(struct ioevq_lane_item *item)
 		aio_finish(aio, -ECANCELED);
 		return;
 	}
-	if (ioevq_aio_limit_size(aio)) {
+	if (!aio->at_position && ioevq_aio_limit_size(aio)) {
 		aio_finish(aio, -EFBIG);
 		mmput(mm);
 		return;
@@ -242,12 +273,14 @@ static void aio_run(struct ioevq_lane_item *item)
 #ifdef CONFIG_BLK_CGROUP
 	kthread_associate_blkcg(aio->css);
 #endif
-	if (aio->fsync)
-		aio_finish(aio, vfs_fsync(aio->kiocb.ki_filp, aio->datasync));
+	if (aio->run)
+		aio_finish(aio, aio->run(aio));
+	else if (aio->at_position)
+		aio_finish(aio, aio_at_position(aio));
 	else if (aio->waits_for_pages)
-		aio_issue(aio, IOCB_WAITQ, true);
+		aio_attempt(aio, IOCB_WAITQ, true);
 	else
-		aio_issue(aio, 0, false);
+		aio_attempt(aio, 0, false);
 #ifdef CONFIG_BLK_CGROUP
 	kthread_associate_blkcg(NULL);
 #endif
@@ -262,7 +295,7 @@ bool ioevq_aio_cancel(struct ioevq_kreq *kreq)
 	struct ioevq_aio *aio = to_aio(kreq);
 	struct file *file;
 
-	if (!ioevq_lane_remove(kreq->q, &aio->item))
+	if (!ioevq_lane_remove(kreq->q, &aio->item) && !ioevq_order_leave(aio))
 		return false;
 	file = get_file(aio->kiocb.ki_filp);
 	aio_finish(aio, -ECANCELED);
@@ -276,7 +309,7 @@ bool ioevq_aio_cancel(struct ioevq_kreq *kreq)
  */
 static bool aio_needs_lane(struct ioevq_aio *aio)
 {
-	if (aio->fsync || !(aio->kiocb.ki_filp->f_mode & FMODE_NOWAIT))
+	if (aio->run || aio->at_position || !(aio->kiocb.ki_filp->f_mode & FMODE_NOWAIT))
 		return true;
 	return aio->rw == WRITE &&
 	       (iocb_is_dsync(&aio->kiocb) || aio->kiocb.ki_flags & IOCB_APPEND);
@@ -284,18 +317,55 @@ static bool aio_needs_lane(struct ioevq_aio *aio)
 
 static bool can_wait_for_pages(struct ioevq_aio *aio)
 {
-	return !aio->fsync && aio->rw == READ && !(aio->kiocb.ki_flags & IOCB_DIRECT) &&
+	return !aio->run && aio->rw == READ && !(aio->kiocb.ki_flags & IOCB_DIRECT) &&
 	       compat_waits_for_pages(aio->kiocb.ki_filp);
 }
 
+/* The first attempt, by the submitter, whose context is as good as a lane's. */
+static int aio_try(struct ioevq_aio *aio, int how, bool may_retry)
+{
+	long ret = aio_issue(aio, how, may_retry);
+
+	if (ret == -EIOCBQUEUED)
+		return 0;
+	if (aio->kreq.skip && ret >= 0 && !(may_retry && aio_has_more(aio, ret))) {
+		aio_end_write(aio);
+		aio->kreq.rec.ev.res = ret;
+		return IOEVQ_DONE;
+	}
+	aio_attempt_over(aio, ret);
+	return 0;
+}
+
+static int aio_begin(struct ioevq_aio *aio, bool after)
+{
+	struct ioevq_queue *q = aio->kreq.q;
+	int flags = aio->kiocb.ki_flags & (IOCB_NOWAIT | IOCB_NOIO);
+
+	/* The caller's own RWF_NOWAIT: one attempt, and its answer as it is. */
+	if (flags & IOCB_NOWAIT)
+		return aio_try(aio, flags, false);
+	aio_capture(aio);
+	aio->waits_for_pages = can_wait_for_pages(aio);
+	if (after && ioevq_order_hold(aio))
+		return 0;
+	if (aio_needs_lane(aio)) {
+		ioevq_lane_add(q, &aio->item);
+		return 0;
+	}
+	/* To start reading may block for metadata, or in the device's queue. */
+	return aio_try(aio, aio->waits_for_pages ? IOCB_NOWAIT | IOCB_NOIO : IOCB_NOWAIT, true);
+}
+
 /*
- * Accept and start it: from here on there will be an event. In the submitter's
- * context, under queue->mutex.
+ * Accept and start it, @after all earlier ones on the file. Returns 0: there will be an
+ * event, or IOEVQ_DONE. In the submitter's context, under queue->mutex.
  */
-void ioevq_aio_start(struct ioevq_aio *aio)
+int ioevq_aio_start(struct ioevq_aio *aio, bool after)
 {
 	struct ioevq_queue *q = aio->kreq.q;
 	struct file *file = get_file(aio->kiocb.ki_filp);
+	int ret;
 
 	INIT_LIST_HEAD(&aio->item.node);
 	aio->item.run = aio_run;
@@ -304,19 +374,12 @@ void ioevq_aio_start(struct ioevq_aio *aio)
 	aio->kreq.state = IOEVQ_LIVE;
 	spin_unlock_irq(&q->lock);
 
-	if (aio->kiocb.ki_flags & IOCB_NOWAIT) {
-		/* The caller's own RWF_NOWAIT: one attempt, and its answer as it is. */
-		aio_issue(aio, aio->kiocb.ki_flags & (IOCB_NOWAIT | IOCB_NOIO), false);
-	} else {
-		aio_capture(aio);
-		aio->waits_for_pages = can_wait_for_pages(aio);
-		if (aio_needs_lane(aio))
-			ioevq_lane_add(q, &aio->item);
-		else if (aio->waits_for_pages)
-			/* To start reading may block for metadata, or in the device's queue. */
-			aio_issue(aio, IOCB_NOWAIT | IOCB_NOIO, true);
-		else
-			aio_issue(aio, IOCB_NOWAIT, true);
+	ret = aio_begin(aio, after);
+	if (ret == IOEVQ_DONE) {
+		fput(file);
+		ioevq_aio_release(&aio->kreq);
+		ioevq_queue_put_inflight(q);
 	}
 	ioevq_queue_fput(q, file);
+	return ret;
 }

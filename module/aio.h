@@ -21,14 +21,19 @@ struct ioevq_aio {
 	size_t done;			/* by earlier attempts */
 	long ret;			/* of the attempt in progress */
 	atomic_t hands;			/* issuing or completing it */
-	int rw;				/* READ, WRITE; FSYNC: see datasync */
+	int rw;				/* READ, WRITE; if it is none of these: see run */
 	unsigned long limit;		/* RLIMIT_FSIZE of the submitter */
-	bool fsync;
-	bool datasync;
+	long (*run)(struct ioevq_aio *aio);	/* constant; in a lane, NULL: read or write */
+	u32 op_flags;			/* constant; of the operation */
+	bool at_position;		/* constant; of the open file, which moves on */
 	bool may_retry;			/* -EAGAIN is ours, not the caller's */
 	bool waits_for_pages;		/* needs no thread meanwhile; see aio_wait_page() */
 	struct wait_page_queue page;	/* for which, then */
 	bool write_started;		/* holds freeze protection */
+	/* Order, under queue->lock: */
+	struct ioevq_aio *before;	/* waits for us to end, or NULL */
+	u32 earlier;			/* that we wait for */
+	bool held;			/* we do, and are in no lane */
 	/* What a lane needs of the submitter: */
 	struct mm_struct *mm;
 	const struct cred *cred;
@@ -42,8 +47,13 @@ static inline struct ioevq_aio *to_aio(struct ioevq_kreq *kreq)
 
 void ioevq_aio_complete(struct kiocb *kiocb, long ret);
 int ioevq_aio_limit_size(struct ioevq_aio *aio);
-void ioevq_aio_start(struct ioevq_aio *aio);
+int ioevq_aio_start(struct ioevq_aio *aio, bool after);
 bool ioevq_aio_cancel(struct ioevq_kreq *kreq);
 void ioevq_aio_release(struct ioevq_kreq *kreq);
+
+/* order.c */
+bool ioevq_order_hold(struct ioevq_aio *aio);
+void ioevq_order_ended(struct ioevq_aio *aio);
+bool ioevq_order_leave(struct ioevq_aio *aio);
 
 #endif

@@ -71,7 +71,9 @@ static long do_setup(struct file *file, union ioevq_args *args)
 static int submit(struct ioevq_queue *q, struct ioevq_enter *enter)
 {
 	const struct ioevq_req __user *reqs = u64_to_user_ptr(enter->reqs);
+	s64 __user *results = u64_to_user_ptr(enter->results);
 	struct ioevq_req req;
+	s64 res;
 	bool locked = false;
 	int err = 0;
 
@@ -80,7 +82,9 @@ static int submit(struct ioevq_queue *q, struct ioevq_enter *enter)
 			err = -EINTR;
 			break;
 		}
-		if (copy_from_user(&req, reqs + enter->submitted, sizeof(req))) {
+		/* An answer must have somewhere to go before anything happens. */
+		if (copy_from_user(&req, reqs + enter->submitted, sizeof(req)) ||
+		    (enter->results && put_user(IOEVQ_NO_RESULT, results + enter->submitted))) {
 			err = -EFAULT;
 			break;
 		}
@@ -94,9 +98,17 @@ static int submit(struct ioevq_queue *q, struct ioevq_enter *enter)
 			q->sleepy = enter->min && enter->timeout_ns;
 			ioevq_sweep(q);
 		}
-		err = ioevq_submit_one(q, &req);
-		if (err)
+		err = ioevq_submit_one(q, &req, enter->results ? &res : NULL);
+		if (err < 0)
 			break;
+		/* It was taken away since: the request stands. */
+		if (err == IOEVQ_DONE && enter->results &&
+		    put_user(res, results + enter->submitted)) {
+			enter->submitted++;
+			err = -EFAULT;
+			break;
+		}
+		err = 0;
 		cond_resched();
 	}
 	if (locked) {

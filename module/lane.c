@@ -26,13 +26,13 @@ static void lane_run(struct work_struct *work)
 	ioevq_queue_put_inflight(q);
 }
 
-/* Any context; ioevq_user_need_workers() was called before. */
-void ioevq_lane_add(struct ioevq_queue *q, struct ioevq_lane_item *item)
+/* The same with queue->lock. */
+void ioevq_lane_add_locked(struct ioevq_queue *q, struct ioevq_lane_item *item)
 {
 	unsigned int i, nr = clamp(ioevq_max_workers, 1U, (unsigned int)IOEVQ_MAX_LANES);
-	unsigned long flags;
 
-	spin_lock_irqsave(&q->lock, flags);
+	lockdep_assert_held(&q->lock);
+
 	list_add_tail(&item->node, &q->punted);
 	for (i = 0; i < nr; i++) {
 		struct ioevq_lane *lane = &q->lanes[i];
@@ -45,6 +45,15 @@ void ioevq_lane_add(struct ioevq_queue *q, struct ioevq_lane_item *item)
 		queue_work(q->user->workers, &lane->work);
 		break;
 	}
+}
+
+/* Any context; ioevq_user_need_workers() was called before. */
+void ioevq_lane_add(struct ioevq_queue *q, struct ioevq_lane_item *item)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&q->lock, flags);
+	ioevq_lane_add_locked(q, item);
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 

@@ -11,6 +11,7 @@ struct ioevq_lane_item {
 };
 
 void ioevq_lanes_init(struct ioevq_queue *q);
+void ioevq_lane_add_locked(struct ioevq_queue *q, struct ioevq_lane_item *item);
 void ioevq_lane_add(struct ioevq_queue *q, struct ioevq_lane_item *item);
 bool ioevq_lane_remove(struct ioevq_queue *q, struct ioevq_lane_item *item);
 

@@ -10,17 +10,19 @@ struct ioevq_kreq *ioevq_kreq_alloc(struct ioevq_queue *q, const struct ioevq_so
 				    u64 user_data, bool skip)
 {
 	struct ioevq_kreq *kreq;
-	int err = skip ? 0 : ioevq_charge(q);
+	bool charged = !skip || src->has_result;
+	int err = charged ? ioevq_charge(q) : 0;
 
 	if (err)
 		return ERR_PTR(err);
 	kreq = kmem_cache_zalloc(ioevq_source_cache(op), GFP_KERNEL);
 	if (!kreq) {
-		if (!skip)
+		if (charged)
 			ioevq_uncharge(q);
 		return ERR_PTR(-ENOMEM);
 	}
 	kreq->skip = skip;
+	kreq->charged = charged;
 	kreq->fd = -1;
 	kreq->seq = IOEVQ_NO_SEQ;
 	kreq->q = q;
@@ -34,7 +36,7 @@ struct ioevq_kreq *ioevq_kreq_alloc(struct ioevq_queue *q, const struct ioevq_so
 
 void ioevq_kreq_free(struct ioevq_kreq *kreq)
 {
-	if (!kreq->skip)
+	if (kreq->charged)
 		ioevq_uncharge(kreq->q);
 	kmem_cache_free(ioevq_source_cache(kreq->rec.ev.op), kreq);
 }
@@ -58,9 +60,14 @@ bool ioevq_needs_mutex(const struct ioevq_req *req)
 	return src && src->size;
 }
 
-int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_req *req)
+/*
+ * Returns 0 if there will be an event, or IOEVQ_DONE if there is none and the result is in
+ * *@res, which may be NULL, or a negative errno.
+ */
+int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_req *req, s64 *res)
 {
 	const struct ioevq_source *src = ioevq_source(req->op);
+	bool skip = req->flags & IOEVQ_REQ_SKIP_SUCCESS;
 	struct ioevq_kreq *kreq = NULL;
 	int err;
 
@@ -68,23 +75,24 @@ int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_req *req)
 		return -EOPNOTSUPP;
 	if (!(READ_ONCE(q->ops) & BIT_ULL(req->op)))
 		return -EPERM;
-	if (!req_is_clean(src, req))
+	if (!req_is_clean(src, req) || (skip && src->has_result && !res))
 		return -EINVAL;
 	if (!src->size)
 		return src->submit(q, NULL, req);
 
 	lockdep_assert_held(&q->mutex);
-	kreq = ioevq_kreq_alloc(q, src, req->op, req->user_data,
-				req->flags & IOEVQ_REQ_SKIP_SUCCESS);
+	kreq = ioevq_kreq_alloc(q, src, req->op, req->user_data, skip);
 	if (IS_ERR(kreq))
 		return PTR_ERR(kreq);
 	/* Accepting it may complete it, but the sweep needs the mutex, too. */
 	err = src->submit(q, kreq, req);
+	if (err == IOEVQ_DONE && res)
+		*res = kreq->rec.ev.res;
 	if (err)
 		ioevq_kreq_free(kreq);
 	else
 		ioevq_index_add(&q->index, kreq);
-	return min(err, 0);
+	return err;
 }
 
 void ioevq_accept(struct ioevq_kreq *kreq)
@@ -184,8 +192,10 @@ void ioevq_post_more(struct ioevq_kreq *kreq, struct ioevq_rec **pool, s64 res, 
 /* What a request does that has succeeded within its submission. */
 int ioevq_done(struct ioevq_kreq *kreq, s64 res, u64 data)
 {
-	if (kreq->skip)
+	if (kreq->skip) {
+		kreq->rec.ev.res = res;
 		return IOEVQ_DONE;
+	}
 	ioevq_accept(kreq);
 	ioevq_complete(kreq, res, 0, data);
 	return 0;

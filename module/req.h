@@ -35,7 +35,8 @@ struct ioevq_kreq {
 	enum ioevq_state state;		/* queue->lock */
 	bool level;			/* queue->lock; in queue->level */
 	bool quiet;			/* queue->lock; the end needs no event */
-	bool skip;			/* constant; IOEVQ_REQ_SKIP_SUCCESS, and not charged */
+	bool skip;			/* constant; IOEVQ_REQ_SKIP_SUCCESS */
+	bool charged;			/* constant; counts for the limits */
 };
 
 /*
@@ -47,8 +48,10 @@ struct ioevq_kreq {
  * @op_flags: valid op_flags
  * @req_flags: valid flags of the request
  * @uses: the fields that it reads, all others must be zero
+ * @has_result: who gets no event must be told the result. It may take long, too, so that it
+ *	is charged in any case
  * @submit: refuse with an errno, leaving nothing behind, or accept with 0, or with
- *	IOEVQ_DONE: it has succeeded and there is no event
+ *	IOEVQ_DONE: it has succeeded, with rec.ev.res, and there is no event; nothing is held
  * @cancel: complete now; false if that cannot be hurried
  * @recheck: look at the watched file again, and with @tell announce what it is ready
  *	for. Is it ready, or may it be?
@@ -59,6 +62,7 @@ struct ioevq_source {
 	u32 op_flags;
 	u16 req_flags;
 	u32 uses;
+	bool has_result;
 	int (*submit)(struct ioevq_queue *q, struct ioevq_kreq *kreq, const struct ioevq_req *req);
 	bool (*cancel)(struct ioevq_kreq *kreq);
 	bool (*recheck)(struct ioevq_kreq *kreq, bool tell);
@@ -89,7 +93,7 @@ struct ioevq_kreq *ioevq_kreq_alloc(struct ioevq_queue *q, const struct ioevq_so
 				    u64 user_data, bool skip);
 void ioevq_kreq_free(struct ioevq_kreq *kreq);
 bool ioevq_needs_mutex(const struct ioevq_req *req);
-int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_req *req);
+int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_req *req, s64 *res);
 void ioevq_accept(struct ioevq_kreq *kreq);
 bool ioevq_complete(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data);
 bool ioevq_complete_locked(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data, bool news);

@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/writeback.h>
 
 #include "aio.h"
 #include "compat/compat.h"
@@ -45,7 +46,8 @@ static int aio_open(struct ioevq_aio *aio, const struct ioevq_req *req, fmode_t 
 		return -EOPNOTSUPP;
 	if (need && !(file->f_mode & need))
 		return -EBADF;
-	if (need && !(file->f_mode & (need == FMODE_READ ? FMODE_PREAD : FMODE_PWRITE)))
+	if (need && !aio->at_position &&
+	    !(file->f_mode & (need == FMODE_READ ? FMODE_PREAD : FMODE_PWRITE)))
 		return -ESPIPE;
 	return ioevq_user_need_workers(aio->kreq.q->user);
 }
@@ -91,17 +93,22 @@ static int aio_prepare(struct ioevq_aio *aio, const struct ioevq_req *req)
 	struct file *file;
 	int err;
 
+	aio->at_position = req->off == IOEVQ_POSITION;
 	err = aio_open(aio, req, aio->rw == WRITE ? FMODE_WRITE : FMODE_READ);
 	if (err)
 		return err;
 	file = kiocb->ki_filp;
 	if (aio->rw == WRITE ? !file->f_op->write_iter : !file->f_op->read_iter)
 		return -EINVAL;
-	if ((s64)req->off < 0)
+	if ((s64)req->off < 0 && !aio->at_position)
+		return -EINVAL;
+	/* That waits, for others or in a lane. */
+	if (req->op_arg & (__force u32)RWF_NOWAIT &&
+	    (aio->at_position || req->flags & IOEVQ_REQ_AFTER))
 		return -EINVAL;
 	if (req->op_arg & ~(__force u32)RWF_KNOWN)
 		return -EOPNOTSUPP;
-	aio->pos = req->off;
+	aio->pos = aio->at_position ? 0 : req->off;
 	aio->limit = rlimit(RLIMIT_FSIZE);
 	kiocb->ki_complete = ioevq_aio_complete;
 	kiocb->ki_flags = file->f_iocb_flags | (aio->rw == WRITE ? IOCB_WRITE : 0);
@@ -116,7 +123,7 @@ static int aio_prepare(struct ioevq_aio *aio, const struct ioevq_req *req)
 	err = rw_verify_area(aio->rw, file, &aio->pos, aio->len);
 	if (err < 0)
 		return err;
-	err = ioevq_aio_limit_size(aio);
+	err = aio->at_position ? 0 : ioevq_aio_limit_size(aio);
 	if (err)
 		send_sig(SIGXFSZ, current, 0);
 	return err;
@@ -140,8 +147,8 @@ static int aio_submit(struct ioevq_kreq *kreq, const struct ioevq_req *req, int 
 		aio_refuse(aio);
 		return err;
 	}
-	ioevq_aio_start(aio);
-	return 0;
+	/* What moves the position does so in the order of submission. */
+	return ioevq_aio_start(aio, aio->at_position || req->flags & IOEVQ_REQ_AFTER);
 }
 
 static int read_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq, const struct ioevq_req *req)
@@ -155,28 +162,80 @@ static int write_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq,
 	return aio_submit(kreq, req, WRITE);
 }
 
+static loff_t last_byte(const struct ioevq_aio *aio)
+{
+	return aio->len ? aio->pos + (loff_t)aio->len - 1 : LLONG_MAX;
+}
+
+static long run_fsync(struct ioevq_aio *aio)
+{
+	return vfs_fsync_range(aio->kiocb.ki_filp, aio->pos, last_byte(aio),
+			       aio->op_flags & IOEVQ_FSYNC_DATASYNC);
+}
+
+/* As sync_file_range(2), which is not exported. */
+static long run_sync_range(struct ioevq_aio *aio)
+{
+	struct writeback_control wbc = {
+		.sync_mode = WB_SYNC_NONE,
+		.nr_to_write = LONG_MAX,
+		.range_start = aio->pos,
+		.range_end = last_byte(aio),
+	};
+	struct file *file = aio->kiocb.ki_filp;
+	long ret = 0;
+
+	if (aio->op_flags & IOEVQ_FSYNC_WAIT_BEFORE)
+		ret = file_fdatawait_range(file, aio->pos, last_byte(aio));
+	if (!ret && aio->op_flags & IOEVQ_FSYNC_WRITE)
+		ret = filemap_fdatawrite_wbc(file->f_mapping, &wbc);
+	if (!ret && aio->op_flags & IOEVQ_FSYNC_WAIT_AFTER)
+		ret = file_fdatawait_range(file, aio->pos, last_byte(aio));
+	return ret;
+}
+
+#define FSYNC_RANGE	(IOEVQ_FSYNC_WAIT_BEFORE | IOEVQ_FSYNC_WRITE | IOEVQ_FSYNC_WAIT_AFTER)
+
+static int fsync_prepare(struct ioevq_aio *aio, const struct ioevq_req *req)
+{
+	s64 end;
+	int err;
+
+	if ((s64)req->off < 0 || (s64)req->len < 0 ||
+	    check_add_overflow((s64)req->off, (s64)req->len, &end) ||
+	    (req->op_flags & IOEVQ_FSYNC_DATASYNC && req->op_flags & FSYNC_RANGE))
+		return -EINVAL;
+	err = aio_open(aio, req, 0);
+	if (err)
+		return err;
+	aio->run = req->op_flags & FSYNC_RANGE ? run_sync_range : run_fsync;
+	if (aio->run == run_fsync && !aio->kiocb.ki_filp->f_op->fsync)
+		return -EINVAL;
+	aio->op_flags = req->op_flags;
+	aio->pos = req->off;
+	aio->len = req->len;
+	return 0;
+}
+
 static int fsync_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq,
 			const struct ioevq_req *req)
 {
 	struct ioevq_aio *aio = to_aio(kreq);
-	int err = aio_open(aio, req, 0);
+	int err = fsync_prepare(aio, req);
 
-	if (!err && !aio->kiocb.ki_filp->f_op->fsync)
-		err = -EINVAL;
 	if (err) {
 		aio_refuse(aio);
 		return err;
 	}
-	aio->fsync = true;
-	aio->datasync = req->op_flags & IOEVQ_FSYNC_DATASYNC;
-	ioevq_aio_start(aio);
-	return 0;
+	return ioevq_aio_start(aio, req->flags & IOEVQ_REQ_AFTER);
 }
 
 #define AIO_SOURCE(_submit, _op_flags, _uses)					\
 	{									\
 		.size = sizeof(struct ioevq_aio),					\
 		.op_flags = _op_flags,						\
+		.req_flags = IOEVQ_REQ_SKIP_SUCCESS | IOEVQ_REQ_AFTER,		\
+		.has_result = true,						\
 		.uses = IOEVQ_USES_FD | (_uses),				\
 		.submit = _submit,						\
 		.cancel = ioevq_aio_cancel,						\
@@ -186,4 +245,5 @@ static int fsync_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq,
 
 const struct ioevq_source ioevq_src_read = AIO_SOURCE(read_submit, IOEVQ_RW_VECTOR, RW_USES);
 const struct ioevq_source ioevq_src_write = AIO_SOURCE(write_submit, IOEVQ_RW_VECTOR, RW_USES);
-const struct ioevq_source ioevq_src_fsync = AIO_SOURCE(fsync_submit, IOEVQ_FSYNC_DATASYNC, 0);
+const struct ioevq_source ioevq_src_fsync = AIO_SOURCE(fsync_submit, IOEVQ_FSYNC_DATASYNC | FSYNC_RANGE,
+						       IOEVQ_USES_OFF | IOEVQ_USES_LEN);

@@ -16,7 +16,7 @@ static const struct {
 } ioctls[] = {
 	{ IOEVQ_IOC_INFO, 96, 120, 1 },
 	{ IOEVQ_IOC_SETUP, 40, 40, 1 },
-	{ IOEVQ_IOC_ENTER, 56, 64, 1 },
+	{ IOEVQ_IOC_ENTER, 56, 72, 1 },
 	{ IOEVQ_IOC_CONTROL, 16, 16, 0 },
 };
 
@@ -128,6 +128,7 @@ TEST(law_14_layout)
 	FIELD(ioevq_enter, timeout_ns, 40);
 	FIELD(ioevq_enter, sigmask, 48);
 	FIELD(ioevq_enter, batch_ns, 56);
+	FIELD(ioevq_enter, results, 64);
 
 	EXPECT_EQ(ioctls[3].now, sizeof(struct ioevq_control));
 	FIELD(ioevq_control, cmd, 4);

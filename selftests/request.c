@@ -18,7 +18,7 @@ static const unsigned int uses[IOEVQ_OP__COUNT] = {
 	[IOEVQ_OP_POLL] = USES_FD | USES_LEN | USES_ARG,
 	[IOEVQ_OP_READ] = USES_FD | USES_ADDR | USES_OFF | USES_LEN | USES_ARG,
 	[IOEVQ_OP_WRITE] = USES_FD | USES_ADDR | USES_OFF | USES_LEN | USES_ARG,
-	[IOEVQ_OP_FSYNC] = USES_FD,
+	[IOEVQ_OP_FSYNC] = USES_FD | USES_OFF | USES_LEN,
 	[IOEVQ_OP_CHILD] = USES_LEN | USES_ARG,
 	/* Of cancel's fields each is used with its flag only. */
 	[IOEVQ_OP_CANCEL] = 0,

@@ -67,16 +67,19 @@
  * @IOEVQ_OP_READ: read len bytes at off of a regular file or block device into
  *	addr, as pread(2). With %IOEVQ_RW_VECTOR addr is an array of len struct
  *	iovec, as preadv(2). op_arg takes RWF_DSYNC, RWF_SYNC, RWF_NOWAIT and
- *	RWF_APPEND (preadv2(2)). The event's result is the number of bytes or a
- *	negative errno. The memory must stay valid until the event was taken.
+ *	RWF_APPEND (preadv2(2)). off %IOEVQ_POSITION: at the position of the open file,
+ *	which moves on, as read(2); such requests wait for one another as with
+ *	%IOEVQ_REQ_AFTER, and always take a worker. The event's result is the number of
+ *	bytes or a negative errno. The memory must stay valid until the event was taken.
  *	Errors at submission: EBADF (mode), EISDIR, ESPIPE (not a regular file or
- *	block device), EINVAL (offset, length, vector), EFAULT, EOPNOTSUPP (flags;
+ *	block device), EINVAL (offset, length, vector; RWF_NOWAIT where it must
+ *	wait for others, or for the position), EFAULT, EOPNOTSUPP (flags;
  *	a file of a file system that keeps none, as /proc and /sys), ENOMEM, and
  *	what the security modules say.
  * @IOEVQ_OP_WRITE: the same for pwrite(2) and pwritev(2). Also EFBIG.
- * @IOEVQ_OP_FSYNC: fsync(2), or with %IOEVQ_FSYNC_DATASYNC fdatasync(2). Errors at
- *	submission: EBADF, EISDIR, ESPIPE, EOPNOTSUPP as above; EINVAL (the file system has no
- *	fsync).
+ * @IOEVQ_OP_FSYNC: fsync(2), or as &enum ioevq_fsync_flags say; of len bytes from off on,
+ *	of all from there if len is 0. Errors at submission: EBADF, EISDIR, ESPIPE, EOPNOTSUPP
+ *	as above; EINVAL (range, flags; the file system has no fsync).
  * @IOEVQ_OP_CHILD: tell of child processes that ended, when wait4(2) would
  *	succeed. len is a process ID in the caller's PID namespace, or 0 for every
  *	present and future child of the calling process. With 0, op_arg is the
@@ -130,11 +133,17 @@ enum ioevq_op {
  * enum ioevq_req_flags - flags of a request
  * @IOEVQ_REQ_SKIP_SUCCESS: if the request has succeeded when it is accepted, that was
  *	its answer, and it has no event. Where it must wait for others its event comes as
- *	usual. For %IOEVQ_OP_CANCEL, %IOEVQ_OP_POLL_MOD and %IOEVQ_OP_CLOSE
- *	(EOPNOTSUPP elsewhere).
+ *	usual. For %IOEVQ_OP_CANCEL, %IOEVQ_OP_POLL_MOD, %IOEVQ_OP_CLOSE, and, where the
+ *	result has somewhere to go (results of &struct ioevq_enter; else EINVAL),
+ *	%IOEVQ_OP_READ, %IOEVQ_OP_WRITE and %IOEVQ_OP_FSYNC (EOPNOTSUPP elsewhere).
+ * @IOEVQ_REQ_AFTER: start when all requests on the same open file have ended that were
+ *	submitted to this queue before, whatever became of them: fsync after write, write
+ *	after write. For %IOEVQ_OP_READ, %IOEVQ_OP_WRITE and %IOEVQ_OP_FSYNC, and about
+ *	these (EOPNOTSUPP elsewhere).
  */
 enum ioevq_req_flags {
-	IOEVQ_REQ_SKIP_SUCCESS = 1
+	IOEVQ_REQ_SKIP_SUCCESS = 1,
+	IOEVQ_REQ_AFTER = 2
 };
 
 /**
@@ -202,13 +211,24 @@ enum ioevq_rw_flags {
 	IOEVQ_RW_VECTOR = 1
 };
 
+/* IOEVQ_POSITION - off of %IOEVQ_OP_READ and %IOEVQ_OP_WRITE: where the open file stands */
+#define IOEVQ_POSITION		(~0ULL)
+
 /**
  * enum ioevq_fsync_flags - op_flags of %IOEVQ_OP_FSYNC
  * @IOEVQ_FSYNC_DATASYNC: data and the metadata needed to read it, as
  *	fdatasync(2)
+ * @IOEVQ_FSYNC_WAIT_BEFORE: no fsync, but sync_file_range(2), where this is
+ *	SYNC_FILE_RANGE_WAIT_BEFORE: wait for pages that are being written. Not with
+ *	%IOEVQ_FSYNC_DATASYNC (EINVAL), nor have the following two.
+ * @IOEVQ_FSYNC_WRITE: the same for SYNC_FILE_RANGE_WRITE: start to write what is dirty
+ * @IOEVQ_FSYNC_WAIT_AFTER: the same for SYNC_FILE_RANGE_WAIT_AFTER: wait for that
  */
 enum ioevq_fsync_flags {
-	IOEVQ_FSYNC_DATASYNC = 1
+	IOEVQ_FSYNC_DATASYNC = 1,
+	IOEVQ_FSYNC_WAIT_BEFORE = 2,
+	IOEVQ_FSYNC_WRITE = 4,
+	IOEVQ_FSYNC_WAIT_AFTER = 8
 };
 
 /**
@@ -503,6 +523,9 @@ enum ioevq_enter_flags {
  *	it was there before; 0 = wait for all. The caller sleeps through: it is woken
  *	once, by the last event or by the clock. Of several such callers one takes what
  *	is there by then.
+ * @results: in: address of an array of nr_reqs __s64, or 0. Each request that was accepted
+ *	leaves its result there if it has no event (%IOEVQ_REQ_SKIP_SUCCESS), and
+ *	%IOEVQ_NO_RESULT if it has one.
  *
  * Returns the number of events taken (with max 0: available), which is less
  * than min if the time was over or the queue is alerted. With max 0 an alert shows
@@ -534,7 +557,11 @@ struct ioevq_enter {
 	__aligned_s64 timeout_ns;
 	__aligned_u64 sigmask;
 	__aligned_u64 batch_ns;
+	__aligned_u64 results;
 };
+
+/* IOEVQ_NO_RESULT - in an array of results: the result comes by an event */
+#define IOEVQ_NO_RESULT		(-0x7fffffffffffffffLL - 1)
 
 /**
  * enum ioevq_control_cmd - what IOEVQ_IOC_CONTROL does

@@ -125,7 +125,15 @@ EXPORT int ioevq_enter(const struct ioevq *q, struct ioevq_enter *enter)
 
 EXPORT int ioevq_submit(const struct ioevq *q, const struct ioevq_req *reqs, unsigned int nr)
 {
-	struct ioevq_enter enter = { .reqs = (uintptr_t)reqs, .nr_reqs = nr };
+	return ioevq_submit_results(q, reqs, nr, NULL);
+}
+
+EXPORT int ioevq_submit_results(const struct ioevq *q, const struct ioevq_req *reqs,
+				unsigned int nr, int64_t *results)
+{
+	struct ioevq_enter enter = {
+		.reqs = (uintptr_t)reqs, .nr_reqs = nr, .results = (uintptr_t)results,
+	};
 	int ret = ioevq_enter(q, &enter);
 
 	if (ret < 0 && !enter.submitted)

@@ -117,6 +117,14 @@ int ioevq_clear_alert(const struct ioevq *q);
 int ioevq_submit(const struct ioevq *q, const struct ioevq_req *reqs, unsigned int nr);
 
 /*
+ * ioevq_submit_results - the same, and what was done at once needs no event
+ * @results: @nr of them; of a request with IOEVQ_REQ_SKIP_SUCCESS that has succeeded when
+ *	it is accepted, what its event would say. IOEVQ_NO_RESULT of others: an event comes.
+ */
+int ioevq_submit_results(const struct ioevq *q, const struct ioevq_req *reqs, unsigned int nr,
+			 int64_t *results);
+
+/*
  * ioevq_wait - wait for events and take them
  * @events: filled
  * @min: wait until so many are there (0: do not wait)
@@ -334,7 +342,7 @@ static inline void ioevq_prep_writev(struct ioevq_req *req, int fd, const struct
 	req->op_flags = IOEVQ_RW_VECTOR;
 }
 
-/* @flags: 0 or IOEVQ_FSYNC_DATASYNC */
+/* @flags: 0 or of enum ioevq_fsync_flags; of the whole file, or of req->len bytes from req->off */
 static inline void ioevq_prep_fsync(struct ioevq_req *req, int fd, uint32_t flags,
 				    uint64_t user_data)
 {
