@@ -11,44 +11,20 @@
  * A kiocb is in the hands of whoever issues it and of whoever completes it: the
  * event is posted by the second of them to be done with it.
  */
-#include <linux/blk-cgroup.h>
-#include <linux/cgroup.h>
-#include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/fsnotify.h>
-#include <linux/kthread.h>
-#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "aio.h"
 #include "compat/compat.h"
-
-/* In the submitter's context. Only counts, no memory is kept in use. */
-static void aio_capture(struct ioevq_aio *aio)
-{
-	mmgrab(current->mm);
-	aio->mm = current->mm;
-	aio->cred = get_current_cred();
-#ifdef CONFIG_BLK_CGROUP
-	aio->css = task_get_css(current, io_cgrp_id);
-#endif
-}
 
 /* What a request has besides its file; not from an interrupt. */
 void ioevq_aio_release(struct ioevq_kreq *kreq)
 {
 	struct ioevq_aio *aio = to_aio(kreq);
 
-	if (aio->mm)
-		mmdrop(aio->mm);
-	if (aio->cred)
-		put_cred(aio->cred);
-	if (aio->css)
-		css_put(aio->css);
+	ioevq_env_drop(&aio->env);
 	kfree(aio->iov);
-	aio->mm = NULL;
-	aio->cred = NULL;
-	aio->css = NULL;
 	aio->iov = NULL;
 }
 
@@ -254,26 +230,17 @@ int ioevq_aio_limit_size(struct ioevq_aio *aio)
 static void aio_run(struct ioevq_lane_item *item)
 {
 	struct ioevq_aio *aio = container_of(item, struct ioevq_aio, item);
-	struct mm_struct *mm = aio->mm;
-	const struct cred *old;
+	struct ioevq_guise guise;
 
-	/* Nobody is left to see the result in memory that is going away. */
-	if (!mmget_not_zero(mm)) {
+	aio->kiocb.ki_flags &= ~IOCB_NOWAIT;
+	if (!ioevq_env_enter(&aio->env, &guise)) {
 		aio_finish(aio, -ECANCELED);
 		return;
 	}
-	if (!aio->at_position && ioevq_aio_limit_size(aio)) {
+	/* From here on the request may be gone at any time. */
+	if (!aio->at_position && ioevq_aio_limit_size(aio))
 		aio_finish(aio, -EFBIG);
-		mmput(mm);
-		return;
-	}
-	/* All three take references: the request may be gone before they are undone. */
-	old = override_creds(aio->cred);
-	kthread_use_mm(mm);
-#ifdef CONFIG_BLK_CGROUP
-	kthread_associate_blkcg(aio->css);
-#endif
-	if (aio->run)
+	else if (aio->run)
 		aio_finish(aio, aio->run(aio));
 	else if (aio->at_position)
 		aio_finish(aio, aio_at_position(aio));
@@ -281,12 +248,7 @@ static void aio_run(struct ioevq_lane_item *item)
 		aio_attempt(aio, IOCB_WAITQ, true);
 	else
 		aio_attempt(aio, 0, false);
-#ifdef CONFIG_BLK_CGROUP
-	kthread_associate_blkcg(NULL);
-#endif
-	kthread_unuse_mm(mm);
-	revert_creds(old);
-	mmput(mm);
+	ioevq_env_leave(&guise);
 }
 
 /* What no worker has begun can be stopped. Under queue->mutex. */
@@ -345,7 +307,7 @@ static int aio_begin(struct ioevq_aio *aio, bool after)
 	/* The caller's own RWF_NOWAIT: one attempt, and its answer as it is. */
 	if (flags & IOCB_NOWAIT)
 		return aio_try(aio, flags, false);
-	aio_capture(aio);
+	ioevq_env_capture(&aio->env);
 	aio->waits_for_pages = can_wait_for_pages(aio);
 	if (after && ioevq_order_hold(aio))
 		return 0;

@@ -7,6 +7,7 @@
 #include <linux/pagemap.h>
 #include <linux/uio.h>
 
+#include "env.h"
 #include "lane.h"
 #include "req.h"
 
@@ -34,10 +35,7 @@ struct ioevq_aio {
 	struct ioevq_aio *before;	/* waits for us to end, or NULL */
 	u32 earlier;			/* that we wait for */
 	bool held;			/* we do, and are in no lane */
-	/* What a lane needs of the submitter: */
-	struct mm_struct *mm;
-	const struct cred *cred;
-	struct cgroup_subsys_state *css;
+	struct ioevq_env env;		/* for a lane */
 };
 
 static inline struct ioevq_aio *to_aio(struct ioevq_kreq *kreq)

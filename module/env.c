@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a worker takes over of who submitted the request that it works on. */
+#include <linux/blk-cgroup.h>
+#include <linux/cgroup.h>
+#include <linux/cred.h>
+#include <linux/kthread.h>
+#include <linux/sched/mm.h>
+
+#include "env.h"
+
+/* In the submitter's context. Only counts, no memory is kept in use. */
+void ioevq_env_capture(struct ioevq_env *env)
+{
+	mmgrab(current->mm);
+	env->mm = current->mm;
+	env->cred = get_current_cred();
+#ifdef CONFIG_BLK_CGROUP
+	env->css = task_get_css(current, io_cgrp_id);
+#endif
+}
+
+/* Not from an interrupt. */
+void ioevq_env_drop(struct ioevq_env *env)
+{
+	if (env->mm)
+		mmdrop(env->mm);
+	if (env->cred)
+		put_cred(env->cred);
+	if (env->css)
+		css_put(env->css);
+	*env = (struct ioevq_env){};
+}
+
+/*
+ * In a worker: be the submitter, until ioevq_env_leave(). False: the memory is gone, nobody
+ * is left to see what would be put there. What is in @guise has references of its own: @env
+ * may be gone when it is left.
+ */
+bool ioevq_env_enter(const struct ioevq_env *env, struct ioevq_guise *guise)
+{
+	if (!mmget_not_zero(env->mm))
+		return false;
+	guise->mm = env->mm;
+	guise->old = override_creds(env->cred);
+	kthread_use_mm(guise->mm);
+#ifdef CONFIG_BLK_CGROUP
+	kthread_associate_blkcg(env->css);
+#endif
+	return true;
+}
+
+void ioevq_env_leave(struct ioevq_guise *guise)
+{
+#ifdef CONFIG_BLK_CGROUP
+	kthread_associate_blkcg(NULL);
+#endif
+	kthread_unuse_mm(guise->mm);
+	revert_creds(guise->old);
+	mmput(guise->mm);
+}
