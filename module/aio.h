@@ -11,6 +11,9 @@
 #include "lane.h"
 #include "req.h"
 
+/* Flags of preadv2(2) and pwritev2(2) that READ and WRITE take. */
+#define IOEVQ_RWF_KNOWN	(RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND)
+
 struct ioevq_aio {
 	struct ioevq_kreq kreq;
 	struct ioevq_lane_item item;
@@ -43,6 +46,11 @@ static inline struct ioevq_aio *to_aio(struct ioevq_kreq *kreq)
 	return container_of(kreq, struct ioevq_aio, kreq);
 }
 
+/* src_aio.c */
+ssize_t ioevq_import(const struct ioevq_req *req, int rw, struct iov_iter *iter,
+		     struct iovec **vector);
+
+/* aio.c */
 void ioevq_aio_complete(struct kiocb *kiocb, long ret);
 int ioevq_aio_limit_size(struct ioevq_aio *aio);
 int ioevq_aio_start(struct ioevq_aio *aio, bool after);

@@ -11,8 +11,6 @@
 #include "aio.h"
 #include "compat/compat.h"
 
-#define RWF_KNOWN	(RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND)
-
 /*
  * Does the file system, below an overlay if there is one, keep files, in memory or
  * elsewhere? Of others (/proc, /sys, cgroups) what a file says depends on who asks, in
@@ -53,44 +51,46 @@ static int aio_open(struct ioevq_aio *aio, const struct ioevq_req *req, fmode_t 
 }
 
 /* The vector is ours, and charged: import_iovec() takes it as it would its own. */
-static int aio_import_vector(struct ioevq_aio *aio, const struct ioevq_req *req)
+static ssize_t import_vector(const struct ioevq_req *req, int rw, struct iov_iter *iter,
+			     struct iovec **vector)
 {
 	struct iovec *iov;
-	ssize_t len;
 
 	if (req->len > UIO_MAXIOV)
 		return -EINVAL;
-	aio->iov = kcalloc(max_t(u64, req->len, 1), sizeof(*iov), GFP_KERNEL_ACCOUNT);
-	if (!aio->iov)
+	*vector = kcalloc(max_t(u64, req->len, 1), sizeof(*iov), GFP_KERNEL_ACCOUNT);
+	if (!*vector)
 		return -ENOMEM;
-	iov = aio->iov;
-	len = import_iovec(aio->rw, u64_to_user_ptr(req->addr), req->len, max_t(u64, req->len, 1),
-			   &iov, &aio->iter);
-	if (len < 0)
-		return len;
-	aio->len = len;
-	return 0;
+	iov = *vector;
+	return import_iovec(rw, u64_to_user_ptr(req->addr), req->len, max_t(u64, req->len, 1),
+			    &iov, iter);
 }
 
-static int aio_import(struct ioevq_aio *aio, const struct ioevq_req *req)
+/*
+ * The memory that a request names, and how much of it. What *@vector is, if not NULL, is the
+ * caller's to free, after an error, too.
+ */
+ssize_t ioevq_import(const struct ioevq_req *req, int rw, struct iov_iter *iter,
+		     struct iovec **vector)
 {
 	void __user *addr = u64_to_user_ptr(req->addr);
+	size_t len = min_t(u64, req->len, MAX_RW_COUNT);
 
 	if (req->op_flags & IOEVQ_RW_VECTOR)
-		return aio_import_vector(aio, req);
+		return import_vector(req, rw, iter, vector);
 	if ((s64)req->len < 0)
 		return -EINVAL;
-	aio->len = min_t(u64, req->len, MAX_RW_COUNT);
-	if (req->addr != (unsigned long)req->addr || !access_ok(addr, aio->len))
+	if (req->addr != (unsigned long)req->addr || !access_ok(addr, len))
 		return -EFAULT;
-	iov_iter_ubuf(&aio->iter, aio->rw, addr, aio->len);
-	return 0;
+	iov_iter_ubuf(iter, rw, addr, len);
+	return len;
 }
 
 static int aio_prepare(struct ioevq_aio *aio, const struct ioevq_req *req)
 {
 	struct kiocb *kiocb = &aio->kiocb;
 	struct file *file;
+	ssize_t len;
 	int err;
 
 	aio->at_position = req->off == IOEVQ_POSITION;
@@ -106,7 +106,7 @@ static int aio_prepare(struct ioevq_aio *aio, const struct ioevq_req *req)
 	if (req->op_arg & (__force u32)RWF_NOWAIT &&
 	    (aio->at_position || req->flags & IOEVQ_REQ_AFTER))
 		return -EINVAL;
-	if (req->op_arg & ~(__force u32)RWF_KNOWN)
+	if (req->op_arg & ~(__force u32)IOEVQ_RWF_KNOWN)
 		return -EOPNOTSUPP;
 	aio->pos = aio->at_position ? 0 : req->off;
 	aio->limit = rlimit(RLIMIT_FSIZE);
@@ -117,9 +117,10 @@ static int aio_prepare(struct ioevq_aio *aio, const struct ioevq_req *req)
 	if (err)
 		return err;
 	kiocb->ki_flags &= ~IOCB_HIPRI;
-	err = aio_import(aio, req);
-	if (err)
-		return err;
+	len = ioevq_import(req, aio->rw, &aio->iter, &aio->iov);
+	if (len < 0)
+		return len;
+	aio->len = len;
 	err = rw_verify_area(aio->rw, file, &aio->pos, aio->len);
 	if (err < 0)
 		return err;
