@@ -232,7 +232,6 @@ static void aio_run(struct ioevq_lane_item *item)
 	struct ioevq_aio *aio = container_of(item, struct ioevq_aio, item);
 	struct ioevq_guise guise;
 
-	aio->kiocb.ki_flags &= ~IOCB_NOWAIT;
 	if (!ioevq_env_enter(&aio->env, &guise)) {
 		aio_finish(aio, -ECANCELED);
 		return;
@@ -307,7 +306,7 @@ static int aio_begin(struct ioevq_aio *aio, bool after)
 	/* The caller's own RWF_NOWAIT: one attempt, and its answer as it is. */
 	if (flags & IOCB_NOWAIT)
 		return aio_try(aio, flags, false);
-	ioevq_env_capture(&aio->env);
+	ioevq_env_capture(&aio->env, !aio->buf);
 	aio->waits_for_pages = can_wait_for_pages(aio);
 	if (after && ioevq_order_hold(aio))
 		return 0;

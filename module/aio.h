@@ -20,6 +20,7 @@ struct ioevq_aio {
 	struct kiocb kiocb;		/* ki_filp is our reference until completion */
 	struct iov_iter iter;		/* as submitted; copied for each attempt */
 	struct iovec *iov;		/* what it points to, or NULL */
+	struct ioevq_buf *buf;		/* the same if it is registered; until the sweep */
 	loff_t pos;			/* as submitted */
 	size_t len;
 	size_t done;			/* by earlier attempts */

@@ -4,15 +4,26 @@
 #include <linux/cgroup.h>
 #include <linux/cred.h>
 #include <linux/kthread.h>
+#include <linux/memcontrol.h>
 #include <linux/sched/mm.h>
 
 #include "env.h"
 
-/* In the submitter's context. Only counts, no memory is kept in use. */
-void ioevq_env_capture(struct ioevq_env *env)
+/*
+ * In the submitter's context. Only counts, no memory is kept in use. Registered memory needs
+ * no mm, and is there when the submitter is gone; but then somebody must pay for the page
+ * cache.
+ */
+void ioevq_env_capture(struct ioevq_env *env, bool needs_mm)
 {
-	mmgrab(current->mm);
-	env->mm = current->mm;
+	if (needs_mm) {
+		mmgrab(current->mm);
+		env->mm = current->mm;
+	}
+#ifdef CONFIG_MEMCG
+	if (!needs_mm)
+		env->memcg = task_get_css(current, memory_cgrp_id);
+#endif
 	env->cred = get_current_cred();
 #ifdef CONFIG_BLK_CGROUP
 	env->css = task_get_css(current, io_cgrp_id);
@@ -28,6 +39,8 @@ void ioevq_env_drop(struct ioevq_env *env)
 		put_cred(env->cred);
 	if (env->css)
 		css_put(env->css);
+	if (env->memcg)
+		css_put(env->memcg);
 	*env = (struct ioevq_env){};
 }
 
@@ -38,11 +51,19 @@ void ioevq_env_drop(struct ioevq_env *env)
  */
 bool ioevq_env_enter(const struct ioevq_env *env, struct ioevq_guise *guise)
 {
-	if (!mmget_not_zero(env->mm))
+	if (env->mm && !mmget_not_zero(env->mm))
 		return false;
 	guise->mm = env->mm;
 	guise->old = override_creds(env->cred);
-	kthread_use_mm(guise->mm);
+	if (guise->mm)
+		kthread_use_mm(guise->mm);
+	guise->memcg = env->memcg;
+#ifdef CONFIG_MEMCG
+	if (guise->memcg) {
+		css_get(guise->memcg);
+		set_active_memcg(mem_cgroup_from_css(guise->memcg));
+	}
+#endif
 #ifdef CONFIG_BLK_CGROUP
 	kthread_associate_blkcg(env->css);
 #endif
@@ -54,7 +75,15 @@ void ioevq_env_leave(struct ioevq_guise *guise)
 #ifdef CONFIG_BLK_CGROUP
 	kthread_associate_blkcg(NULL);
 #endif
-	kthread_unuse_mm(guise->mm);
+#ifdef CONFIG_MEMCG
+	if (guise->memcg) {
+		set_active_memcg(NULL);
+		css_put(guise->memcg);
+	}
+#endif
+	if (guise->mm)
+		kthread_unuse_mm(guise->mm);
 	revert_creds(guise->old);
-	mmput(guise->mm);
+	if (guise->mm)
+		mmput(guise->mm);
 }

@@ -11,18 +11,20 @@ struct mm_struct;
 
 /* All NULL before ioevq_env_capture() and after ioevq_env_drop(). */
 struct ioevq_env {
-	struct mm_struct *mm;		/* its memory may be gone: a count, no user */
+	struct mm_struct *mm;		/* its memory may be gone: a count, no user. NULL: unused */
 	const struct cred *cred;
-	struct cgroup_subsys_state *css;
+	struct cgroup_subsys_state *css;	/* of block I/O */
+	struct cgroup_subsys_state *memcg;	/* who pays where no mm tells */
 };
 
 /* What a worker must undo; of its own, for the request may be gone by then. */
 struct ioevq_guise {
 	struct mm_struct *mm;
 	const struct cred *old;
+	struct cgroup_subsys_state *memcg;
 };
 
-void ioevq_env_capture(struct ioevq_env *env);
+void ioevq_env_capture(struct ioevq_env *env, bool needs_mm);
 void ioevq_env_drop(struct ioevq_env *env);
 bool ioevq_env_enter(const struct ioevq_env *env, struct ioevq_guise *guise);
 void ioevq_env_leave(struct ioevq_guise *guise);

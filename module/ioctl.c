@@ -5,6 +5,7 @@
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
+#include "buf.h"
 #include "fclose.h"
 #include "req.h"
 #include "wake.h"
@@ -33,7 +34,7 @@ static long do_info(struct file *file, union ioevq_args *args)
 	info.op = args->info.op;
 	info.abi_version = IOEVQ_ABI_VERSION;
 	info.event_size = sizeof(struct ioevq_event);
-	info.features = IOEVQ_FEAT_CONCURRENCY;
+	info.features = IOEVQ_FEAT_CONCURRENCY | IOEVQ_FEAT_BUFFERS;
 	if (ioevq_fclose_works())
 		info.features |= IOEVQ_FEAT_CLOSE_HOOK;
 	info.ops = READ_ONCE(q->ops);
@@ -204,7 +205,14 @@ static long do_control(struct file *file, union ioevq_args *args)
 
 	if (!(file->f_mode & FMODE_WRITE))
 		return -EBADF;
+	if (args->control.__reserved ||
+	    (args->control.nr && args->control.cmd != IOEVQ_CONTROL_REGISTER_BUFFERS))
+		return -EINVAL;
 	switch (args->control.cmd) {
+	case IOEVQ_CONTROL_REGISTER_BUFFERS:
+		return ioevq_bufs_register(q, arg, args->control.nr);
+	case IOEVQ_CONTROL_UNREGISTER_BUFFERS:
+		return arg ? -EINVAL : ioevq_bufs_unregister(q);
 	case IOEVQ_CONTROL_RESTRICT:
 		return restrict_ops(q, arg);
 	case IOEVQ_CONTROL_CONCURRENCY:

@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include "buf.h"
 #include "compat/compat.h"
 #include "lane.h"
 #include "req.h"
@@ -206,6 +207,7 @@ static int queue_release(struct inode *inode, struct file *file)
 	}
 	queue_drain(q);
 	mutex_unlock(&q->mutex);
+	ioevq_bufs_drop(q);
 	ioevq_nested_close(q);
 	ioevq_conc_close(&q->conc);
 
@@ -272,6 +274,7 @@ void ioevq_queue_state(struct ioevq_queue *q, struct ioevq_info *info)
 		.requests = atomic_read(&q->requests),
 		.concurrency = READ_ONCE(q->conc.limit),
 		.runnable = atomic_read(&q->conc.running),
+		.buffers = READ_ONCE(q->nr_bufs),
 	};
 	if (!ioevq_queue_ready(q))
 		return;
@@ -330,6 +333,7 @@ static void queue_show_fdinfo(struct seq_file *m, struct file *file)
 		   info.entries, info.requests, info.available, info.backlog);
 	seq_printf(m, "events:\t%llu\nwakeups:\t%llu\nwaiting:\t%u\nrunnable:\t%u\n",
 		   info.events, info.wakeups, info.waiting, info.runnable);
+	seq_printf(m, "buffers:\t%u\n", info.buffers);
 	if (info.concurrency == IOEVQ_UNLIMITED)
 		seq_puts(m, "concurrency:\tunlimited\n");
 	else

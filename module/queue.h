@@ -2,7 +2,7 @@
 /*
  * A queue, its requests and the lock order. Arrows between the files go one way:
  *
- *   main -> ioctl -> queue -> source table -> src_* -> fclose, nest, aio -> lane, env
+ *   main -> ioctl -> queue -> source table -> src_* -> fclose, nest, aio -> lane, env, buf
  *           ioctl -> wait -> recheck   src_* -> watch -> recheck -> req -> index, wake
  *           wake, index -> ring, conc, limit
  *
@@ -33,6 +33,7 @@
 #include "nest.h"
 #include "ring.h"
 
+struct ioevq_buf;
 struct ioevq_waiter;
 
 #define IOEVQ_MAX_LANES		16
@@ -95,6 +96,8 @@ struct ioevq_queue {
 	struct file *last_of_file;	/* for fput_work until NULL; see ioevq_queue_fput() */
 	bool sleepy;			/* mutex; who submits is going to wait */
 	bool submitting;		/* mutex; it is somebody who submits that has it */
+	struct ioevq_buf **bufs;	/* mutex; registered, NULL: none */
+	u32 nr_bufs;			/* mutex to change */
 	struct rcu_head rcu;
 	struct ioevq_index index;	/* mutex; all requests */
 };

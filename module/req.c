@@ -44,12 +44,13 @@ void ioevq_kreq_free(struct ioevq_kreq *kreq)
 /* Fields that an operation does not use may get a meaning later: not yet. */
 static bool req_is_clean(const struct ioevq_source *src, const struct ioevq_req *req)
 {
-	return !req->__reserved[0] && !req->__reserved[1] &&
+	return !req->__reserved[0] && !req->__reserved[1] && !req->__reserved[2] &&
 	       (src->uses & IOEVQ_USES_FD || req->fd == -1) &&
 	       (src->uses & IOEVQ_USES_ADDR || !req->addr) &&
 	       (src->uses & IOEVQ_USES_OFF || !req->off) &&
 	       (src->uses & IOEVQ_USES_LEN || !req->len) &&
-	       (src->uses & IOEVQ_USES_ARG || !req->op_arg);
+	       (src->uses & IOEVQ_USES_ARG || !req->op_arg) &&
+	       (src->uses & IOEVQ_USES_BUF || !req->buf_index);
 }
 
 /* A message does not; nor does what is refused anyway. */

@@ -77,6 +77,7 @@ enum {
 	IOEVQ_USES_OFF = BIT(2),
 	IOEVQ_USES_LEN = BIT(3),
 	IOEVQ_USES_ARG = BIT(4),
+	IOEVQ_USES_BUF = BIT(5),
 };
 
 /* source.c: the table */

@@ -9,6 +9,7 @@
 #include <linux/writeback.h>
 
 #include "aio.h"
+#include "buf.h"
 #include "compat/compat.h"
 
 /*
@@ -66,6 +67,20 @@ static ssize_t import_vector(const struct ioevq_req *req, int rw, struct iov_ite
 			    &iov, iter);
 }
 
+/* The mm has no part in it, and the memory is the buffer's until the request is swept. */
+static ssize_t aio_import_fixed(struct ioevq_aio *aio, const struct ioevq_req *req)
+{
+	struct ioevq_buf *buf;
+
+	if (req->op_flags & IOEVQ_RW_VECTOR)
+		return -EINVAL;
+	buf = ioevq_buf_get(aio->kreq.q, req, aio->rw, &aio->iter);
+	if (IS_ERR(buf))
+		return PTR_ERR(buf);
+	aio->buf = buf;
+	return req->len;
+}
+
 /*
  * The memory that a request names, and how much of it. What *@vector is, if not NULL, is the
  * caller's to free, after an error, too.
@@ -76,6 +91,8 @@ ssize_t ioevq_import(const struct ioevq_req *req, int rw, struct iov_iter *iter,
 	void __user *addr = u64_to_user_ptr(req->addr);
 	size_t len = min_t(u64, req->len, MAX_RW_COUNT);
 
+	if (req->buf_index)
+		return -EINVAL;
 	if (req->op_flags & IOEVQ_RW_VECTOR)
 		return import_vector(req, rw, iter, vector);
 	if ((s64)req->len < 0)
@@ -117,7 +134,8 @@ static int aio_prepare(struct ioevq_aio *aio, const struct ioevq_req *req)
 	if (err)
 		return err;
 	kiocb->ki_flags &= ~IOCB_HIPRI;
-	len = ioevq_import(req, aio->rw, &aio->iter, &aio->iov);
+	len = req->op_flags & IOEVQ_RW_FIXED ?
+	      aio_import_fixed(aio, req) : ioevq_import(req, aio->rw, &aio->iter, &aio->iov);
 	if (len < 0)
 		return len;
 	aio->len = len;
@@ -130,11 +148,18 @@ static int aio_prepare(struct ioevq_aio *aio, const struct ioevq_req *req)
 	return err;
 }
 
+/* Of what has ended or was refused: here one may sleep. */
+static void aio_release(struct ioevq_kreq *kreq)
+{
+	ioevq_buf_put(to_aio(kreq)->buf);
+	ioevq_aio_release(kreq);
+}
+
 static void aio_refuse(struct ioevq_aio *aio)
 {
 	if (aio->kiocb.ki_filp)
 		fput(aio->kiocb.ki_filp);
-	ioevq_aio_release(&aio->kreq);
+	aio_release(&aio->kreq);
 }
 
 static int aio_submit(struct ioevq_kreq *kreq, const struct ioevq_req *req, int rw)
@@ -149,7 +174,10 @@ static int aio_submit(struct ioevq_kreq *kreq, const struct ioevq_req *req, int 
 		return err;
 	}
 	/* What moves the position does so in the order of submission. */
-	return ioevq_aio_start(aio, aio->at_position || req->flags & IOEVQ_REQ_AFTER);
+	err = ioevq_aio_start(aio, aio->at_position || req->flags & IOEVQ_REQ_AFTER);
+	if (err == IOEVQ_DONE)
+		ioevq_buf_put(aio->buf);
+	return err;
 }
 
 static int read_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq, const struct ioevq_req *req)
@@ -240,11 +268,13 @@ static int fsync_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq,
 		.uses = IOEVQ_USES_FD | (_uses),				\
 		.submit = _submit,						\
 		.cancel = ioevq_aio_cancel,						\
-		.release = ioevq_aio_release,						\
+		.release = aio_release,						\
 	}
-#define RW_USES	(IOEVQ_USES_ADDR | IOEVQ_USES_LEN | IOEVQ_USES_OFF | IOEVQ_USES_ARG)
+#define RW_USES		(IOEVQ_USES_ADDR | IOEVQ_USES_LEN | IOEVQ_USES_OFF | IOEVQ_USES_ARG | \
+			 IOEVQ_USES_BUF)
+#define RW_FLAGS	(IOEVQ_RW_VECTOR | IOEVQ_RW_FIXED)
 
-const struct ioevq_source ioevq_src_read = AIO_SOURCE(read_submit, IOEVQ_RW_VECTOR, RW_USES);
-const struct ioevq_source ioevq_src_write = AIO_SOURCE(write_submit, IOEVQ_RW_VECTOR, RW_USES);
+const struct ioevq_source ioevq_src_read = AIO_SOURCE(read_submit, RW_FLAGS, RW_USES);
+const struct ioevq_source ioevq_src_write = AIO_SOURCE(write_submit, RW_FLAGS, RW_USES);
 const struct ioevq_source ioevq_src_fsync = AIO_SOURCE(fsync_submit, IOEVQ_FSYNC_DATASYNC | FSYNC_RANGE,
 						       IOEVQ_USES_OFF | IOEVQ_USES_LEN);

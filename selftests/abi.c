@@ -17,7 +17,7 @@ static const struct {
 	{ IOEVQ_IOC_INFO, 96, 120, 1 },
 	{ IOEVQ_IOC_SETUP, 40, 40, 1 },
 	{ IOEVQ_IOC_ENTER, 56, 72, 1 },
-	{ IOEVQ_IOC_CONTROL, 16, 16, 0 },
+	{ IOEVQ_IOC_CONTROL, 16, 24, 0 },
 };
 
 FIXTURE(abi)
@@ -83,7 +83,8 @@ TEST(law_14_layout)
 	FIELD(ioevq_req, len, 32);
 	FIELD(ioevq_req, op_flags, 40);
 	FIELD(ioevq_req, op_arg, 44);
-	FIELD(ioevq_req, __reserved, 48);
+	FIELD(ioevq_req, buf_index, 48);
+	FIELD(ioevq_req, __reserved, 52);
 
 	EXPECT_EQ(32, sizeof(struct ioevq_event));
 	FIELD(ioevq_event, user_data, 0);
@@ -109,6 +110,7 @@ TEST(law_14_layout)
 	FIELD(ioevq_info, concurrency, 96);
 	FIELD(ioevq_info, runnable, 100);
 	FIELD(ioevq_info, waiting, 104);
+	FIELD(ioevq_info, buffers, 108);
 	FIELD(ioevq_info, events, 112);
 
 	EXPECT_EQ(ioctls[1].now, sizeof(struct ioevq_setup));
@@ -133,6 +135,11 @@ TEST(law_14_layout)
 	EXPECT_EQ(ioctls[3].now, sizeof(struct ioevq_control));
 	FIELD(ioevq_control, cmd, 4);
 	FIELD(ioevq_control, arg, 8);
+	FIELD(ioevq_control, nr, 16);
+
+	EXPECT_EQ(16, sizeof(struct ioevq_buffer));
+	FIELD(ioevq_buffer, addr, 0);
+	FIELD(ioevq_buffer, len, 8);
 }
 
 TEST(law_14_numbers)

@@ -126,7 +126,7 @@ TEST_F(request, law_14_unknown_flags)
 
 TEST_F(request, law_14_reserved_and_unused_fields)
 {
-	struct ioevq_req bad[10], *b;
+	struct ioevq_req bad[11], *b;
 	unsigned int op;
 
 	for (op = 0; op < IOEVQ_OP__COUNT; op++) {
@@ -135,9 +135,9 @@ TEST_F(request, law_14_reserved_and_unused_fields)
 			*b = self->good[op];
 		b = bad;
 		b++->__reserved[0] = 1;
-		b++->__reserved[0] = 1ULL << 63;
+		b++->__reserved[0] = 1U << 31;
 		b++->__reserved[1] = 1;
-		b++->__reserved[1] = 1ULL << 32;
+		b++->__reserved[2] = 1U << 31;
 		if (!(uses[op] & USES_FD))
 			b++->fd = 0;
 		if (!(uses[op] & USES_ADDR))
@@ -148,6 +148,8 @@ TEST_F(request, law_14_reserved_and_unused_fields)
 			b++->len = 1;
 		if (!(uses[op] & USES_ARG))
 			b++->op_arg = 1;
+		/* It is used with its flag only. */
+		b++->buf_index = 1;
 		while (b-- > bad) {
 			EXPECT_EQ(-EINVAL, submit(&self->q, b))
 				TH_LOG("operation %u, case %d", op, (int)(b - bad));

@@ -56,8 +56,8 @@ TEST_F(setup, law_14_info)
 {
 	static const unsigned int op_flags[IOEVQ_OP__COUNT] = {
 		[IOEVQ_OP_POLL] = POLL_FLAGS,
-		[IOEVQ_OP_READ] = IOEVQ_RW_VECTOR,
-		[IOEVQ_OP_WRITE] = IOEVQ_RW_VECTOR,
+		[IOEVQ_OP_READ] = IOEVQ_RW_VECTOR | IOEVQ_RW_FIXED,
+		[IOEVQ_OP_WRITE] = IOEVQ_RW_VECTOR | IOEVQ_RW_FIXED,
 		[IOEVQ_OP_FSYNC] = IOEVQ_FSYNC_DATASYNC,
 		[IOEVQ_OP_CANCEL] = IOEVQ_CANCEL_USER_DATA | IOEVQ_CANCEL_FD | IOEVQ_CANCEL_OP |
 				    IOEVQ_CANCEL_EXACT,
@@ -81,7 +81,7 @@ TEST_F(setup, law_14_info)
 		EXPECT_EQ(op, info.op);
 		EXPECT_EQ(IOEVQ_ABI_VERSION, info.abi_version);
 		EXPECT_EQ(sizeof(struct ioevq_event), info.event_size);
-		EXPECT_EQ(IOEVQ_FEAT_CLOSE_HOOK | IOEVQ_FEAT_CONCURRENCY, info.features);
+		EXPECT_EQ(7, info.features);
 		EXPECT_EQ(ALL_OPS, info.ops);
 		EXPECT_EQ(req_flags[op], info.req_flags);
 		EXPECT_EQ(op_flags[op], info.op_flags);
@@ -96,6 +96,7 @@ TEST_F(setup, law_14_info)
 		EXPECT_EQ(0, info.available);
 		EXPECT_EQ(0, info.backlog);
 		EXPECT_EQ(0, info.wakeups);
+		EXPECT_EQ(0, info.buffers);
 		EXPECT_EQ(0, info.events);
 	}
 	info.op = IOEVQ_OP__COUNT;
@@ -247,7 +248,7 @@ TEST_F(setup, law_13_setup_does_not_widen)
 TEST_F(setup, law_14_control_refusals)
 {
 	struct ioevq_control control = { .size = sizeof(control), .arg = ALL_OPS };
-	static const unsigned int cmds[] = { 0, 5, 0x10001, 0x80000001, ~0U };
+	static const unsigned int cmds[] = { 0, 7, 0x10001, 0x80000001, ~0U };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(cmds); i++) {
@@ -263,6 +264,14 @@ TEST_F(setup, law_14_control_refusals)
 	control.arg = 1;
 	EXPECT_EQ(-1, ioctl(self->q.fd, IOEVQ_IOC_CONTROL, &control));
 	EXPECT_EQ(EINVAL, errno);
+	/* What only the registration of buffers uses. */
+	for (control.cmd = 1; control.cmd < 7; control.cmd++) {
+		control.arg = 0;
+		control.nr = control.cmd != IOEVQ_CONTROL_REGISTER_BUFFERS;
+		control.__reserved = !control.nr;
+		EXPECT_EQ(-1, ioctl(self->q.fd, IOEVQ_IOC_CONTROL, &control));
+		EXPECT_EQ(EINVAL, errno);
+	}
 }
 
 static int map(int fd, size_t size, off_t offset, int prot, int flags)

@@ -6,9 +6,11 @@
 #ifndef IOEVQ_COMPAT_H
 #define IOEVQ_COMPAT_H
 
+#include <linux/backing-dev.h>
 #include <linux/fs.h>
 #include <linux/fsnotify_backend.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/sched.h>
 #include <linux/time_namespace.h>
 #include <linux/version.h>
@@ -66,6 +68,31 @@ static inline void compat_vm_flags_set(struct vm_area_struct *vma, vm_flags_t fl
 	vma->vm_flags |= flags;
 #else
 	vm_flags_set(vma, flags);
+#endif
+}
+
+/*
+ * Is it a page of a file that the file system writes to disk? Then it must know of every
+ * write to it, and cannot know of ours: such pages are not to be pinned for long. Newer
+ * kernels refuse that themselves.
+ */
+static inline bool compat_is_written_back(struct page *page)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	struct folio *folio = page_folio(page);
+	struct address_space *mapping;
+	bool ret;
+
+	/* Anonymous memory and that of tmpfs; the lock is for the others. */
+	if (folio_test_anon(folio) || folio_test_swapbacked(folio))
+		return false;
+	folio_lock(folio);
+	mapping = folio_mapping(folio);
+	ret = mapping && mapping_can_writeback(mapping);
+	folio_unlock(folio);
+	return ret;
+#else
+	return false;
 #endif
 }
 

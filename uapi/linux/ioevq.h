@@ -206,9 +206,15 @@ enum ioevq_poll_mod_flags {
  * enum ioevq_rw_flags - op_flags of %IOEVQ_OP_READ and %IOEVQ_OP_WRITE
  * @IOEVQ_RW_VECTOR: addr is an array of struct iovec, len its length (up to
  *	UIO_MAXIOV, 1024)
+ * @IOEVQ_RW_FIXED: the memory is in the registered buffer buf_index (see
+ *	%IOEVQ_CONTROL_REGISTER_BUFFERS): addr is an address inside of it, as it was
+ *	registered, whatever is mapped there now and in whatever process. The buffer stays
+ *	for as long as the request needs it. EINVAL: no such buffer, or with
+ *	%IOEVQ_RW_VECTOR. EFAULT: addr and len do not lie inside of the buffer.
  */
 enum ioevq_rw_flags {
-	IOEVQ_RW_VECTOR = 1
+	IOEVQ_RW_VECTOR = 1,
+	IOEVQ_RW_FIXED = 2
 };
 
 /* IOEVQ_POSITION - off of %IOEVQ_OP_READ and %IOEVQ_OP_WRITE: where the open file stands */
@@ -257,6 +263,7 @@ enum ioevq_cancel_flags {
  * @len: length in bytes, or count
  * @op_flags: flags of the operation
  * @op_arg: argument of the operation
+ * @buf_index: with %IOEVQ_RW_FIXED number of a registered buffer, from 0
  * @__reserved: must be 0
  *
  * A field that the operation does not use must be 0 (fd: -1), else EINVAL.
@@ -271,7 +278,8 @@ struct ioevq_req {
 	__aligned_u64 len;
 	__u32 op_flags;
 	__u32 op_arg;
-	__aligned_u64 __reserved[2];
+	__u32 buf_index;
+	__u32 __reserved[3];
 };
 
 /**
@@ -369,10 +377,12 @@ struct ioevq_ring {
  * @IOEVQ_FEAT_CLOSE_HOOK: the running kernel passed the self test of the close
  *	hook; without it %IOEVQ_OP_POLL is refused
  * @IOEVQ_FEAT_CONCURRENCY: queues can have a concurrency value
+ * @IOEVQ_FEAT_BUFFERS: buffers can be registered
  */
 enum ioevq_features {
 	IOEVQ_FEAT_CLOSE_HOOK = 1,
-	IOEVQ_FEAT_CONCURRENCY = 2
+	IOEVQ_FEAT_CONCURRENCY = 2,
+	IOEVQ_FEAT_BUFFERS = 4
 };
 
 /**
@@ -400,7 +410,7 @@ enum ioevq_features {
  * @runnable: out: consumers that are counted for that: they waited on this queue
  *	last, were let go, and are not blocked in the kernel
  * @waiting: out: consumers asleep in a wait
- * @__reserved: out: 0
+ * @buffers: out: registered buffers
  * @events: out: events posted so far
  *
  * EOPNOTSUPP: no such operation.
@@ -428,7 +438,7 @@ struct ioevq_info {
 	__u32 concurrency;
 	__u32 runnable;
 	__u32 waiting;
-	__u32 __reserved;
+	__u32 buffers;
 	__aligned_u64 events;
 };
 
@@ -563,6 +573,24 @@ struct ioevq_enter {
 /* IOEVQ_NO_RESULT - in an array of results: the result comes by an event */
 #define IOEVQ_NO_RESULT		(-0x7fffffffffffffffLL - 1)
 
+/* IOEVQ_MAX_BUFFERS - how many buffers a queue can have registered */
+#define IOEVQ_MAX_BUFFERS	1024
+
+/* IOEVQ_MAX_BUFFER_SIZE - largest one, in bytes */
+#define IOEVQ_MAX_BUFFER_SIZE	0x40000000U
+
+/**
+ * struct ioevq_buffer - memory to be registered
+ * @addr: its address
+ * @len: its length in bytes; neither need be a multiple of anything
+ *
+ * As struct iovec of a 64-bit program, and the same for a 32-bit one.
+ */
+struct ioevq_buffer {
+	__aligned_u64 addr;
+	__aligned_u64 len;
+};
+
 /**
  * enum ioevq_control_cmd - what IOEVQ_IOC_CONTROL does
  * @IOEVQ_CONTROL_RESTRICT: from now on accept only the operations in the mask
@@ -583,12 +611,27 @@ struct ioevq_enter {
  *	concurrency value; the queue's own events stay where they are. Given again
  *	it replaces arg.
  * @IOEVQ_CONTROL_CLEAR_ALERT: end that; arg is 0
+ * @IOEVQ_CONTROL_REGISTER_BUFFERS: register the buffers of the array at arg, of nr
+ *	&struct ioevq_buffer, for %IOEVQ_RW_FIXED. Their pages are found now, and kept:
+ *	munmap(2), fork(2), exec and the end of the process change nothing about them, and
+ *	what is mapped at their addresses later is not them. Whoever has the queue may use
+ *	them. All are registered or none. Their pages count for RLIMIT_MEMLOCK of the caller's
+ *	user, with those that its io_urings have registered, unless it has CAP_IPC_LOCK, and
+ *	are shown as VmPin in proc(5). Errors: EBUSY (buffers are registered already),
+ *	EINVAL (nr is 0 or more than %IOEVQ_MAX_BUFFERS; a buffer is empty or larger than
+ *	%IOEVQ_MAX_BUFFER_SIZE), EFAULT (no memory there in part, or none that may be written
+ *	to, or that of a file that is written back to disk), ENOMEM (the limit; no memory).
+ * @IOEVQ_CONTROL_UNREGISTER_BUFFERS: drop them; arg is 0. Requests under way are not
+ *	disturbed: the last one of a buffer gives it back, once its event was taken and the
+ *	queue is entered again. ENOENT: none are registered.
  */
 enum ioevq_control_cmd {
 	IOEVQ_CONTROL_RESTRICT = 1,
 	IOEVQ_CONTROL_CONCURRENCY = 2,
 	IOEVQ_CONTROL_ALERT = 3,
-	IOEVQ_CONTROL_CLEAR_ALERT = 4
+	IOEVQ_CONTROL_CLEAR_ALERT = 4,
+	IOEVQ_CONTROL_REGISTER_BUFFERS = 5,
+	IOEVQ_CONTROL_UNREGISTER_BUFFERS = 6
 };
 
 /**
@@ -596,14 +639,18 @@ enum ioevq_control_cmd {
  * @size: in: size of this structure
  * @cmd: in: &enum ioevq_control_cmd
  * @arg: in: argument of the command
+ * @nr: in: length of the array at arg; 0 where there is none
+ * @__reserved: in: must be 0
  *
  * Errors: EBADF (the descriptor is not open for writing), EOPNOTSUPP (command),
- * EINVAL (arg), ENOMEM (the first use of the queue).
+ * EINVAL (arg, nr), ENOMEM (the first use of the queue).
  */
 struct ioevq_control {
 	__u32 size;
 	__u32 cmd;
 	__aligned_u64 arg;
+	__u32 nr;
+	__u32 __reserved;
 };
 
 #endif /* _UAPI_LINUX_IOEVQ_H */

@@ -266,8 +266,10 @@ static inline void ioevq_prep(struct ioevq_req *req, unsigned int op, int fd, ui
 	req->len = 0;
 	req->op_flags = 0;
 	req->op_arg = 0;
+	req->buf_index = 0;
 	req->__reserved[0] = 0;
 	req->__reserved[1] = 0;
+	req->__reserved[2] = 0;
 }
 
 static inline void ioevq_prep_nop(struct ioevq_req *req, uint64_t user_data)
