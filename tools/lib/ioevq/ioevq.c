@@ -117,6 +117,24 @@ EXPORT int ioevq_clear_alert(const struct ioevq *q)
 	return ioevq_control(q, IOEVQ_CONTROL_CLEAR_ALERT, 0);
 }
 
+EXPORT int ioevq_register_buffers(const struct ioevq *q, const struct ioevq_buffer *buffers,
+				  unsigned int nr)
+{
+	struct ioevq_control control = {
+		.size = sizeof(control),
+		.cmd = IOEVQ_CONTROL_REGISTER_BUFFERS,
+		.arg = (uintptr_t)buffers,
+		.nr = nr,
+	};
+
+	return ioevq_ioctl(q->fd, IOEVQ_IOC_CONTROL, &control);
+}
+
+EXPORT int ioevq_unregister_buffers(const struct ioevq *q)
+{
+	return ioevq_control(q, IOEVQ_CONTROL_UNREGISTER_BUFFERS, 0);
+}
+
 EXPORT int ioevq_enter(const struct ioevq *q, struct ioevq_enter *enter)
 {
 	enter->size = sizeof(*enter);

@@ -107,6 +107,26 @@ int ioevq_alert(const struct ioevq *q, uint64_t user_data);
 int ioevq_clear_alert(const struct ioevq *q);
 
 /*
+ * ioevq_register_buffers - pin memory for ioevq_prep_read_fixed() and ioevq_prep_write_fixed()
+ * @buffers: their addresses and lengths; not used after the return
+ * @nr: how many; one queue has one set at a time
+ *
+ * See IOEVQ_CONTROL_REGISTER_BUFFERS. Returns 0, or -EBUSY (there are some), -EINVAL (too many,
+ * too large, empty), -EFAULT (no memory to be written to and kept), -ENOMEM (RLIMIT_MEMLOCK of the
+ * user; no memory), -EBADF (not open for writing), -EINTR. None is registered then.
+ */
+int ioevq_register_buffers(const struct ioevq *q, const struct ioevq_buffer *buffers,
+			   unsigned int nr);
+
+/*
+ * ioevq_unregister_buffers - drop all of them
+ *
+ * What is under way goes on, and keeps what it uses. Returns 0, or -ENOENT (there are none),
+ * -EBADF, -EINTR.
+ */
+int ioevq_unregister_buffers(const struct ioevq *q);
+
+/*
  * ioevq_submit - submit requests
  * @reqs: filled by the ioevq_prep_*() functions; not used after the return
  *
@@ -342,6 +362,24 @@ static inline void ioevq_prep_writev(struct ioevq_req *req, int fd, const struct
 {
 	ioevq_prep_rw(req, IOEVQ_OP_WRITE, fd, iov, nr, off, user_data);
 	req->op_flags = IOEVQ_RW_VECTOR;
+}
+
+/* @buf_index: the registered buffer; @buf: an address inside of it, as it was registered */
+static inline void ioevq_prep_read_fixed(struct ioevq_req *req, int fd, void *buf, size_t len,
+					 uint64_t off, unsigned int buf_index, uint64_t user_data)
+{
+	ioevq_prep_rw(req, IOEVQ_OP_READ, fd, buf, len, off, user_data);
+	req->op_flags = IOEVQ_RW_FIXED;
+	req->buf_index = buf_index;
+}
+
+static inline void ioevq_prep_write_fixed(struct ioevq_req *req, int fd, const void *buf,
+					  size_t len, uint64_t off, unsigned int buf_index,
+					  uint64_t user_data)
+{
+	ioevq_prep_rw(req, IOEVQ_OP_WRITE, fd, buf, len, off, user_data);
+	req->op_flags = IOEVQ_RW_FIXED;
+	req->buf_index = buf_index;
 }
 
 /* @flags: 0 or of enum ioevq_fsync_flags; of the whole file, or of req->len bytes from req->off */
