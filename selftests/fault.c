@@ -3,7 +3,7 @@
  * Laws 1 and 2 when memory runs out, or a copy fails, in the middle of a batch: on a
  * kernel with fault injection the n-th allocation or copy of a call fails, for every n.
  */
-#include "expect.h"
+#include "fixed.h"
 #include "kinds_socket.h"
 
 #define FENCE	100
@@ -72,6 +72,7 @@ FIXTURE_VARIANT(fault)
 	int (*make)(struct thing *t);
 	int op;
 	bool any;
+	bool fixed;
 };
 
 static int make_file(struct thing *t)
@@ -98,6 +99,14 @@ FIXTURE_VARIANT_ADD(fault, read) {
 
 FIXTURE_VARIANT_ADD(fault, write) {
 	.make = make_file, .op = IOEVQ_OP_WRITE
+};
+
+FIXTURE_VARIANT_ADD(fault, read_fixed) {
+	.make = make_file, .op = IOEVQ_OP_READ, .fixed = true
+};
+
+FIXTURE_VARIANT_ADD(fault, write_fixed) {
+	.make = make_file, .op = IOEVQ_OP_WRITE, .fixed = true
 };
 
 FIXTURE_VARIANT_ADD(fault, fsync) {
@@ -140,6 +149,10 @@ FIXTURE_SETUP(fault)
 		break;
 	default:
 		ioevq_prep_rw(req, variant->op, self->t.fd, self->buf, sizeof(self->buf), 0, 2);
+		if (variant->fixed) {
+			ASSERT_EQ(0, register_one(&self->q, self->buf, sizeof(self->buf)));
+			req->op_flags = IOEVQ_RW_FIXED;
+		}
 	}
 }
 
@@ -229,6 +242,56 @@ TEST(law_11_a_queue_that_cannot_be_opened)
 	EXPECT_EQ(0, ret);
 	EXPECT_LT(5, failures);
 	EXPECT_TRUE(eventually(module_users() == users));
+}
+
+FIXTURE(fault_buffers)
+{
+	struct ioevq q;
+	struct ioevq_buffer buffers[3];
+};
+
+FIXTURE_SETUP(fault_buffers)
+{
+	unsigned int i;
+	char *p;
+
+	make_faults();
+	ASSERT_EQ(0, ioevq_open(&self->q, 1, 0));
+	for (i = 0; i < 3; i++) {
+		p = pages(8 * PAGE);
+		ASSERT_NE(NULL, p);
+		self->buffers[i] = (struct ioevq_buffer){ (uintptr_t)p, 8 * PAGE };
+	}
+}
+
+FIXTURE_TEARDOWN(fault_buffers)
+{
+	ioevq_close(&self->q);
+}
+
+/* Nor do buffers that cannot be registered: no page is kept. */
+TEST_F(fault_buffers, law_11_buffers_that_cannot_be_registered)
+{
+	int n, ret, failures = 0;
+	bool failed;
+
+	for (n = 1;; n++) {
+		ASSERT_GT(1000, n);
+		fail_nth(n);
+		ret = ioevq_register_buffers(&self->q, self->buffers, 3);
+		failed = has_failed();
+		EXPECT_EQ(ret ? 0 : 3, query(&self->q).buffers);
+		EXPECT_EQ(ret ? 0 : 24, pinned());
+		if (ret)
+			EXPECT_TRUE(ret == -ENOMEM || ret == -EFAULT);
+		ASSERT_EQ(ret ? -ENOENT : 0, ioevq_unregister_buffers(&self->q));
+		EXPECT_EQ(0, pinned());
+		failures += ret == -ENOMEM;
+		if (!failed)
+			break;
+	}
+	EXPECT_EQ(0, ret);
+	EXPECT_LT(9, failures);
 }
 
 TEST_HARNESS_MAIN

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Registered buffers: what is refused, who may and who pays, and that nothing is left. */
+#include <sys/resource.h>
+
+#include "fixed.h"
+#include "offspring.h"
+
+#define NR	16
+#define SIZE	(NR * PAGE)
+#define NOBODY	65534
+
+FIXTURE(limits)
+{
+	struct ioevq q;
+	struct store s;
+	char *buf;		/* SIZE, not registered */
+};
+
+FIXTURE_SETUP(limits)
+{
+	ASSERT_EQ(0, ioevq_open(&self->q, 64, 0));
+	ASSERT_EQ(0, store_make(&self->s, STORE_TMPFS, 0));
+	self->buf = pages(SIZE);
+	ASSERT_NE(NULL, self->buf);
+}
+
+FIXTURE_TEARDOWN(limits)
+{
+	EXPECT_EQ(0, requests(&self->q));
+	EXPECT_TRUE(quiet(&self->q));
+	store_end(&self->s);
+	ioevq_close(&self->q);
+	EXPECT_EQ(0, pinned());
+}
+
+static int control(int fd, unsigned int cmd, uint64_t arg, unsigned int nr)
+{
+	struct ioevq_control c = { .size = sizeof(c), .cmd = cmd, .arg = arg, .nr = nr };
+
+	return ioctl(fd, IOEVQ_IOC_CONTROL, &c) ? -errno : 0;
+}
+
+TEST_F(limits, law_14_no_such_buffer)
+{
+	static const unsigned int bad[] = { 3, 4, 1023, 1024, 1U << 31, UINT32_MAX };
+	struct ioevq_buffer buffers[3];
+	struct ioevq_req req;
+	unsigned int i;
+
+	ioevq_prep_read_fixed(&req, self->s.fd, self->buf, PAGE, 0, 0, 1);
+	EXPECT_EQ(-EINVAL, submit(&self->q, &req));
+	for (i = 0; i < 3; i++)
+		buffers[i] = (struct ioevq_buffer){ (uintptr_t)self->buf, SIZE };
+	ASSERT_EQ(0, ioevq_register_buffers(&self->q, buffers, 3));
+	EXPECT_EQ(3, query(&self->q).buffers);
+	for (i = 0; i < 3; i++) {
+		req.buf_index = i;
+		EXPECT_EQ(0, outcome(&self->q, &req));
+	}
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		req.buf_index = bad[i];
+		EXPECT_EQ(-EINVAL, submit(&self->q, &req))
+			TH_LOG("buffer %u", bad[i]);
+	}
+	req.buf_index = 0;
+	req.op_flags |= IOEVQ_RW_VECTOR;
+	EXPECT_EQ(-EINVAL, submit(&self->q, &req));
+	/* The number without the flag. */
+	ioevq_prep_read(&req, self->s.fd, self->buf, PAGE, 0, 1);
+	req.buf_index = 1;
+	EXPECT_EQ(-EINVAL, submit(&self->q, &req));
+	ASSERT_EQ(0, ioevq_unregister_buffers(&self->q));
+	EXPECT_EQ(0, query(&self->q).buffers);
+	ioevq_prep_read_fixed(&req, self->s.fd, self->buf, PAGE, 0, 0, 1);
+	EXPECT_EQ(-EINVAL, submit(&self->q, &req));
+}
+
+TEST_F(limits, law_14_what_is_registered)
+{
+	uint64_t buf = (uintptr_t)self->buf;
+	const struct {
+		uint64_t addr, len;
+		int error;
+	} bad[] = {
+		{ buf, 0, -EINVAL },		{ buf, (1ULL << 30) + 1, -EINVAL },
+		{ buf, 1ULL << 32, -EINVAL },	{ buf, ~0ULL, -EINVAL },
+		{ 0, PAGE, -EFAULT },		{ -1ULL, 1, -EFAULT },
+		{ -PAGE, PAGE, -EFAULT },	{ -PAGE, 2 * PAGE, -EFAULT },
+		{ 1ULL << 63, PAGE, -EFAULT },	{ 0x7ffffffff000ULL, PAGE, -EFAULT },
+		{ 0xffff888000000000ULL, PAGE, -EFAULT },
+	};
+	struct ioevq_buffer buffers[2] = { { buf, SIZE } }, *many = calloc(1025, sizeof(*many));
+	int r = open("/dev/ioevq", O_RDONLY);
+	unsigned int i;
+
+	EXPECT_EQ(-ENOENT, ioevq_unregister_buffers(&self->q));
+	EXPECT_EQ(-EINVAL, ioevq_register_buffers(&self->q, buffers, 0));
+	EXPECT_EQ(-EINVAL, ioevq_register_buffers(&self->q, NULL, UINT32_MAX));
+	EXPECT_EQ(-EFAULT, ioevq_register_buffers(&self->q, NULL, 1));
+	EXPECT_EQ(-EBADF, control(r, IOEVQ_CONTROL_REGISTER_BUFFERS, (uintptr_t)buffers, 1));
+	EXPECT_EQ(-EBADF, control(r, IOEVQ_CONTROL_UNREGISTER_BUFFERS, 0, 0));
+	EXPECT_EQ(-EINVAL, control(self->q.fd, IOEVQ_CONTROL_UNREGISTER_BUFFERS, 1, 0));
+	close(r);
+	/* All or none: the first one is good. */
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		buffers[1] = (struct ioevq_buffer){ bad[i].addr, bad[i].len };
+		EXPECT_EQ(bad[i].error, ioevq_register_buffers(&self->q, buffers, 2))
+			TH_LOG("case %u", i);
+		EXPECT_EQ(0, pinned());
+		EXPECT_EQ(0, query(&self->q).buffers);
+	}
+	for (i = 0; i < 1025; i++)
+		many[i] = (struct ioevq_buffer){ buf + i, 1 };
+	EXPECT_EQ(-EINVAL, ioevq_register_buffers(&self->q, many, 1025));
+	ASSERT_EQ(0, ioevq_register_buffers(&self->q, many, 1024));
+	EXPECT_EQ(1024, query(&self->q).buffers);
+	EXPECT_EQ(1024, pinned());
+	EXPECT_EQ(1, write_fixed(&self->q, self->s.fd, self->buf + 1023, 1, 0, 1023));
+	EXPECT_EQ(-EFAULT, write_fixed(&self->q, self->s.fd, self->buf + 1024, 1, 0, 1023));
+	EXPECT_EQ(-EBUSY, register_one(&self->q, self->buf, SIZE));
+	ASSERT_EQ(0, ioevq_unregister_buffers(&self->q));
+	EXPECT_EQ(0, pinned());
+	EXPECT_EQ(-ENOENT, ioevq_unregister_buffers(&self->q));
+	free(many);
+}
+
+/* The first and the last page are part of it, whole or not. */
+TEST_F(limits, law_14_holes)
+{
+	char *buf = self->buf;
+	long page;
+
+	for (page = 0; page < NR; page += (NR - 1) / 3) {
+		char *hole = buf + page * PAGE;
+
+		memset(buf, 1, SIZE);
+		ASSERT_EQ(0, mprotect(hole, PAGE, PROT_NONE));
+		EXPECT_EQ(-EFAULT, register_one(&self->q, buf, SIZE));
+		/* A byte of the first, and of the last. */
+		EXPECT_EQ(-EFAULT, register_one(&self->q, buf + PAGE - 1, SIZE - 2 * PAGE + 2));
+		ASSERT_EQ(0, mprotect(hole, PAGE, PROT_READ));
+		EXPECT_EQ(-EFAULT, register_one(&self->q, buf, SIZE));
+		ASSERT_EQ(0, munmap(hole, PAGE));
+		EXPECT_EQ(-EFAULT, register_one(&self->q, buf, SIZE));
+		EXPECT_EQ(0, pinned());
+		ASSERT_EQ(hole, mmap(hole, PAGE, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+	}
+	ASSERT_EQ(0, register_one(&self->q, buf, SIZE));
+	EXPECT_EQ(NR, pinned());
+}
+
+/*
+ * A file system must know of every write to a page of it, or it loses data. In memory
+ * there is no such thing, and a private page is the process's own.
+ */
+TEST(law_13_no_pages_of_files)
+{
+	struct {
+		enum store_kind kind;
+		int flags, prot, want;
+	} cases[] = {
+		{ STORE_EXT4, MAP_SHARED, PROT_READ | PROT_WRITE, -EFAULT },
+		{ STORE_LOOP, MAP_SHARED, PROT_READ | PROT_WRITE, -EFAULT },
+		{ STORE_EXT4, MAP_SHARED, PROT_READ, -EFAULT },
+		{ STORE_EXT4, MAP_PRIVATE, PROT_READ, -EFAULT },
+		{ STORE_EXT4, MAP_PRIVATE, PROT_READ | PROT_WRITE, 0 },
+		{ STORE_TMPFS, MAP_SHARED, PROT_READ | PROT_WRITE, 0 },
+		{ STORE_TMPFS, MAP_SHARED, PROT_READ, -EFAULT },
+	};
+	unsigned int i;
+	struct store s;
+	struct ioevq q;
+	char *p, *zero = pages(SIZE);
+
+	ASSERT_EQ(0, ioevq_open(&q, 64, 0));
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		ASSERT_EQ(0, store_make(&s, cases[i].kind, 0));
+		ASSERT_EQ(SIZE, pwrite(s.fd, zero, SIZE, 0));
+		p = mmap(NULL, SIZE, cases[i].prot, cases[i].flags, s.fd, 0);
+		ASSERT_NE(MAP_FAILED, p);
+		EXPECT_EQ(cases[i].want, register_one(&q, p, SIZE))
+			TH_LOG("case %u", i);
+		if (cases[i].want) {
+			EXPECT_EQ(0, pinned());
+		} else {
+			EXPECT_EQ(NR, pinned());
+			EXPECT_EQ(0, ioevq_unregister_buffers(&q));
+		}
+		EXPECT_EQ(0, pinned());
+		munmap(p, SIZE);
+		store_end(&s);
+	}
+	ioevq_close(&q);
+}
+
+struct job {
+	struct ioevq *q, *other;
+	int fd;
+	char *buf;
+};
+
+static int become_nobody(void)
+{
+	return setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY);
+}
+
+static int set_memlock(long nr)
+{
+	struct rlimit limit = { nr * PAGE, nr * PAGE };
+
+	return setrlimit(RLIMIT_MEMLOCK, &limit);
+}
+
+static int pin_as_nobody(struct offspring *c, long arg)
+{
+	struct job *job = (struct job *)arg;
+	char *buf = pages(2 * SIZE);
+
+	if (set_memlock(NR) || become_nobody())
+		return 97;
+	/* Two pages in part count as two. */
+	if (register_one(job->q, buf, SIZE + 1) != -ENOMEM ||
+	    register_one(job->q, buf + 1, SIZE) != -ENOMEM || pinned())
+		return 96;
+	if (register_one(job->q, buf, SIZE) || pinned() != NR)
+		return 95;
+	if (register_one(job->other, buf + SIZE, 1) != -ENOMEM || pinned() != NR)
+		return 94;
+	say(c);
+	await_go(c);
+	if (ioevq_unregister_buffers(job->q) || pinned())
+		return 93;
+	if (register_one(job->other, buf + SIZE, SIZE) ||
+	    ioevq_unregister_buffers(job->other) || pinned())
+		return 92;
+	return 0;
+}
+
+/* The same user in another process, which has its limit all the same. */
+static int pin_more_as_nobody(struct offspring *c, long arg)
+{
+	struct job *job = (struct job *)arg;
+	char *buf = pages(SIZE);
+
+	(void)c;
+	if (set_memlock(NR) || become_nobody())
+		return 97;
+	return register_one(job->other, buf, PAGE) != -ENOMEM || pinned();
+}
+
+TEST_F(limits, law_13_limit_on_locked_memory)
+{
+	struct ioevq other;
+	struct job job = { &self->q, &other, self->s.fd, self->buf };
+	struct offspring c, d;
+	int status;
+	char word;
+
+	ASSERT_EQ(0, ioevq_open(&other, 64, 0));
+	ASSERT_EQ(0, offspring(&c, pin_as_nobody, (long)&job));
+	let_go(&c);
+	ASSERT_EQ(1, read(c.said, &word, 1));
+	ASSERT_EQ(0, offspring(&d, pin_more_as_nobody, (long)&job));
+	let_go(&d);
+	ASSERT_EQ(d.pid, waitpid(d.pid, &status, 0));
+	EXPECT_EQ(0, status);
+	/* Who may lock what it likes is neither stopped by it nor counted. */
+	ASSERT_EQ(0, set_memlock(0));
+	EXPECT_EQ(0, register_one(&other, self->buf, SIZE));
+	EXPECT_EQ(NR, pinned());
+	EXPECT_EQ(0, ioevq_unregister_buffers(&other));
+	let_go(&c);
+	ASSERT_EQ(c.pid, waitpid(c.pid, &status, 0));
+	EXPECT_EQ(0, status);
+	offspring_close(&c);
+	offspring_close(&d);
+	ioevq_close(&other);
+}
+
+static int pin_and_die(struct offspring *c, long arg)
+{
+	struct job *job = (struct job *)arg;
+
+	if (set_memlock(NR) || become_nobody())
+		return 97;
+	if (register_one(job->q, job->buf, SIZE))
+		return 96;
+	pattern(job->buf, SIZE, 0, 7);
+	say(c);
+	await_go(c);
+	return 0;
+}
+
+/* What it had pinned is the queue's until that is done with it, and paid for. */
+TEST_F(limits, law_11_who_registered_them_is_gone)
+{
+	struct ioevq other;
+	struct job job = { &self->q, &other, self->s.fd, self->buf };
+	struct offspring c;
+	char word, *read_to;
+	int status;
+
+	ASSERT_EQ(0, ioevq_open(&other, 64, 0));
+	ASSERT_EQ(0, offspring(&c, pin_and_die, (long)&job));
+	let_go(&c);
+	ASSERT_EQ(1, read(c.said, &word, 1));
+	ASSERT_EQ(0, kill(c.pid, SIGKILL));
+	ASSERT_EQ(c.pid, waitpid(c.pid, NULL, 0));
+	offspring_close(&c);
+
+	EXPECT_EQ(1, query(&self->q).buffers);
+	ASSERT_EQ(SIZE, write_fixed(&self->q, self->s.fd, self->buf, SIZE, 0, 0));
+	read_to = pages(SIZE);
+	ASSERT_EQ(SIZE, pread(self->s.fd, read_to, SIZE, 0));
+	EXPECT_TRUE(is_pattern(read_to, SIZE, 0, 7));
+	ASSERT_EQ(0, offspring(&c, pin_more_as_nobody, (long)&job));
+	let_go(&c);
+	ASSERT_EQ(c.pid, waitpid(c.pid, &status, 0));
+	EXPECT_EQ(0, status);
+	offspring_close(&c);
+	ASSERT_EQ(0, ioevq_unregister_buffers(&self->q));
+	ASSERT_EQ(0, offspring(&c, pin_and_die, (long)&job));
+	let_go(&c);
+	ASSERT_EQ(1, read(c.said, &word, 1));
+	let_go(&c);
+	ASSERT_EQ(c.pid, waitpid(c.pid, &status, 0));
+	EXPECT_EQ(0, status);
+	offspring_close(&c);
+	ioevq_close(&other);
+}
+
+TEST_HARNESS_MAIN
