@@ -154,44 +154,41 @@ TEST_F(limits, law_14_holes)
  * A file system must know of every write to a page of it, or it loses data. In memory
  * there is no such thing, and a private page is the process's own.
  */
-TEST(law_13_no_pages_of_files)
+TEST_F_TIMEOUT(limits, law_13_no_pages_of_files, 600)
 {
-	struct {
-		enum store_kind kind;
-		int flags, prot, want;
-	} cases[] = {
-		{ STORE_EXT4, MAP_SHARED, PROT_READ | PROT_WRITE, -EFAULT },
-		{ STORE_LOOP, MAP_SHARED, PROT_READ | PROT_WRITE, -EFAULT },
-		{ STORE_EXT4, MAP_SHARED, PROT_READ, -EFAULT },
-		{ STORE_EXT4, MAP_PRIVATE, PROT_READ, -EFAULT },
-		{ STORE_EXT4, MAP_PRIVATE, PROT_READ | PROT_WRITE, 0 },
-		{ STORE_TMPFS, MAP_SHARED, PROT_READ | PROT_WRITE, 0 },
-		{ STORE_TMPFS, MAP_SHARED, PROT_READ, -EFAULT },
-	};
+	struct store ext4;
 	unsigned int i;
-	struct store s;
-	struct ioevq q;
-	char *p, *zero = pages(SIZE);
+	char *p;
 
-	ASSERT_EQ(0, ioevq_open(&q, 64, 0));
+	ASSERT_EQ(0, store_make(&ext4, STORE_EXT4, 0));
+	ASSERT_EQ(SIZE, pwrite(ext4.fd, self->buf, SIZE, 0));
+	ASSERT_EQ(SIZE, pwrite(self->s.fd, self->buf, SIZE, 0));
+	const struct {
+		int fd, flags, prot, want;
+	} cases[] = {
+		{ ext4.fd, MAP_SHARED, PROT_READ | PROT_WRITE, -EFAULT },
+		{ ext4.loop, MAP_SHARED, PROT_READ | PROT_WRITE, -EFAULT },
+		{ ext4.fd, MAP_SHARED, PROT_READ, -EFAULT },
+		{ ext4.fd, MAP_PRIVATE, PROT_READ, -EFAULT },
+		{ ext4.fd, MAP_PRIVATE, PROT_READ | PROT_WRITE, 0 },
+		{ self->s.fd, MAP_SHARED, PROT_READ | PROT_WRITE, 0 },
+		{ self->s.fd, MAP_SHARED, PROT_READ, -EFAULT },
+	};
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		ASSERT_EQ(0, store_make(&s, cases[i].kind, 0));
-		ASSERT_EQ(SIZE, pwrite(s.fd, zero, SIZE, 0));
-		p = mmap(NULL, SIZE, cases[i].prot, cases[i].flags, s.fd, 0);
+		p = mmap(NULL, SIZE, cases[i].prot, cases[i].flags, cases[i].fd, 0);
 		ASSERT_NE(MAP_FAILED, p);
-		EXPECT_EQ(cases[i].want, register_one(&q, p, SIZE))
+		EXPECT_EQ(cases[i].want, register_one(&self->q, p, SIZE))
 			TH_LOG("case %u", i);
 		if (cases[i].want) {
 			EXPECT_EQ(0, pinned());
 		} else {
 			EXPECT_EQ(NR, pinned());
-			EXPECT_EQ(0, ioevq_unregister_buffers(&q));
+			EXPECT_EQ(0, ioevq_unregister_buffers(&self->q));
 		}
 		EXPECT_EQ(0, pinned());
 		munmap(p, SIZE);
-		store_end(&s);
 	}
-	ioevq_close(&q);
+	store_end(&ext4);
 }
 
 struct job {
