@@ -161,16 +161,18 @@ TEST_F(life, law_12_the_ring_of_another_queue)
 {
 	struct ioevq other;
 	struct ioevq_event ev;
+	void *ring;
 
 	ASSERT_EQ(0, ioevq_open(&other, 1024, 0));
-	ASSERT_EQ(0, register_one(&self->q, other.ring, other.ring_size));
-	memset(self->buf, 0xff, SIZE);
+	ring = other.ring;
+	ASSERT_EQ(0, register_one(&self->q, ring, other.ring_size));
+	memset(self->buf, 0x55, SIZE);
 	ASSERT_EQ(SIZE, pwrite(self->s.fd, self->buf, SIZE, 0));
 	ASSERT_EQ(0, ioevq_post(&other, 1, 0, 0));
-	ASSERT_EQ(SIZE / 2, read_fixed(&self->q, self->s.fd, other.ring, SIZE / 2, 0, 0));
+	ASSERT_EQ(SIZE / 2, read_fixed(&self->q, self->s.fd, ring, SIZE / 2, 0, 0));
 	EXPECT_EQ(-EBADFD, enter_wait(&other, &ev, 1, 1, 0));
 	ioevq_close(&other);
-	EXPECT_EQ(SIZE / 2, read_fixed(&self->q, self->s.fd, other.ring, SIZE / 2, 0, 0));
+	EXPECT_EQ(SIZE / 2, read_fixed(&self->q, self->s.fd, ring, SIZE / 2, 0, 0));
 }
 
 #define CGROUP	"/sys/fs/cgroup"
