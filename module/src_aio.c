@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* READ, WRITE and FSYNC on regular files and block devices: what is refused. */
+/* READ, WRITE and FSYNC: what is refused. On streams, READ and WRITE are done in stream.c. */
 #include <linux/backing-dev.h>
 #include <linux/file.h>
 #include <linux/ioprio.h>
@@ -11,6 +11,7 @@
 #include "aio.h"
 #include "buf.h"
 #include "compat/compat.h"
+#include "stream.h"
 
 /*
  * Does the file system, below an overlay if there is one, keep files, in memory or
@@ -25,18 +26,20 @@ static bool is_kept(struct file *file)
 	       sb->s_magic == RAMFS_MAGIC || sb->s_magic == HUGETLBFS_MAGIC;
 }
 
-/* File and direction. On success the request holds the file. */
-static int aio_open(struct ioevq_aio *aio, const struct ioevq_req *req, fmode_t need)
+/* The file is the request's from now on. */
+static void aio_take_file(struct ioevq_aio *aio, struct file *file, int fd)
 {
-	struct file *file = fget(req->fd);
-	umode_t type;
-
-	if (!file)
-		return -EBADF;
-	type = file_inode(file)->i_mode;
 	aio->kiocb.ki_filp = file;
 	aio->kreq.file = file;
-	aio->kreq.fd = req->fd;
+	aio->kreq.fd = fd;
+}
+
+/* File and direction. */
+static int aio_check(struct ioevq_aio *aio, fmode_t need)
+{
+	struct file *file = aio->kiocb.ki_filp;
+	umode_t type = file_inode(file)->i_mode;
+
 	if (S_ISDIR(type))
 		return -EISDIR;
 	if (!S_ISREG(type) && !S_ISBLK(type))
@@ -106,15 +109,14 @@ ssize_t ioevq_import(const struct ioevq_req *req, int rw, struct iov_iter *iter,
 static int aio_prepare(struct ioevq_aio *aio, const struct ioevq_req *req)
 {
 	struct kiocb *kiocb = &aio->kiocb;
-	struct file *file;
+	struct file *file = kiocb->ki_filp;
 	ssize_t len;
 	int err;
 
 	aio->at_position = req->off == IOEVQ_POSITION;
-	err = aio_open(aio, req, aio->rw == WRITE ? FMODE_WRITE : FMODE_READ);
+	err = aio_check(aio, aio->rw == WRITE ? FMODE_WRITE : FMODE_READ);
 	if (err)
 		return err;
-	file = kiocb->ki_filp;
 	if (aio->rw == WRITE ? !file->f_op->write_iter : !file->f_op->read_iter)
 		return -EINVAL;
 	if ((s64)req->off < 0 && !aio->at_position)
@@ -157,16 +159,24 @@ static void aio_release(struct ioevq_kreq *kreq)
 
 static void aio_refuse(struct ioevq_aio *aio)
 {
-	if (aio->kiocb.ki_filp)
-		fput(aio->kiocb.ki_filp);
+	fput(aio->kiocb.ki_filp);
 	aio_release(&aio->kreq);
 }
 
 static int aio_submit(struct ioevq_kreq *kreq, const struct ioevq_req *req, int rw)
 {
 	struct ioevq_aio *aio = to_aio(kreq);
+	struct file *file = fget(req->fd);
 	int err;
 
+	if (!file)
+		return -EBADF;
+	if (ioevq_is_stream(file)) {
+		err = ioevq_stream_submit(kreq, file, req, rw);
+		ioevq_queue_fput(kreq->q, file);
+		return err;
+	}
+	aio_take_file(aio, file, req->fd);
 	aio->rw = rw;
 	err = aio_prepare(aio, req);
 	if (err) {
@@ -234,7 +244,7 @@ static int fsync_prepare(struct ioevq_aio *aio, const struct ioevq_req *req)
 	    check_add_overflow((s64)req->off, (s64)req->len, &end) ||
 	    (req->op_flags & IOEVQ_FSYNC_DATASYNC && req->op_flags & FSYNC_RANGE))
 		return -EINVAL;
-	err = aio_open(aio, req, 0);
+	err = aio_check(aio, 0);
 	if (err)
 		return err;
 	aio->run = req->op_flags & FSYNC_RANGE ? run_sync_range : run_fsync;
@@ -250,8 +260,13 @@ static int fsync_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq,
 			const struct ioevq_req *req)
 {
 	struct ioevq_aio *aio = to_aio(kreq);
-	int err = fsync_prepare(aio, req);
+	struct file *file = fget(req->fd);
+	int err;
 
+	if (!file)
+		return -EBADF;
+	aio_take_file(aio, file, req->fd);
+	err = fsync_prepare(aio, req);
 	if (err) {
 		aio_refuse(aio);
 		return err;
@@ -259,9 +274,15 @@ static int fsync_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq,
 	return ioevq_aio_start(aio, req->flags & IOEVQ_REQ_AFTER);
 }
 
-#define AIO_SOURCE(_submit, _op_flags, _uses)					\
+/* It is not known which before the file is. */
+union rw_request {
+	struct ioevq_aio aio;
+	struct ioevq_stream stream;
+};
+
+#define AIO_SOURCE(_object, _submit, _op_flags, _uses)				\
 	{									\
-		.size = sizeof(struct ioevq_aio),					\
+		.size = sizeof(_object),					\
 		.op_flags = _op_flags,						\
 		.req_flags = IOEVQ_REQ_SKIP_SUCCESS | IOEVQ_REQ_AFTER,		\
 		.has_result = true,						\
@@ -274,7 +295,10 @@ static int fsync_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq,
 			 IOEVQ_USES_BUF)
 #define RW_FLAGS	(IOEVQ_RW_VECTOR | IOEVQ_RW_FIXED)
 
-const struct ioevq_source ioevq_src_read = AIO_SOURCE(read_submit, RW_FLAGS, RW_USES);
-const struct ioevq_source ioevq_src_write = AIO_SOURCE(write_submit, RW_FLAGS, RW_USES);
-const struct ioevq_source ioevq_src_fsync = AIO_SOURCE(fsync_submit, IOEVQ_FSYNC_DATASYNC | FSYNC_RANGE,
-						       IOEVQ_USES_OFF | IOEVQ_USES_LEN);
+const struct ioevq_source ioevq_src_read =
+	AIO_SOURCE(union rw_request, read_submit, RW_FLAGS, RW_USES);
+const struct ioevq_source ioevq_src_write =
+	AIO_SOURCE(union rw_request, write_submit, RW_FLAGS, RW_USES);
+const struct ioevq_source ioevq_src_fsync =
+	AIO_SOURCE(struct ioevq_aio, fsync_submit, IOEVQ_FSYNC_DATASYNC | FSYNC_RANGE,
+		   IOEVQ_USES_OFF | IOEVQ_USES_LEN);

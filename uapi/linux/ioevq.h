@@ -65,18 +65,21 @@
  *	%IOEVQ_MAX_NESTED watches of queues would lead to this one and on from it, or
  *	more than len in a row); ENOMEM.
  * @IOEVQ_OP_READ: read len bytes at off of a regular file or block device into
- *	addr, as pread(2). With %IOEVQ_RW_VECTOR addr is an array of len struct
+ *	addr, as pread(2), or len bytes or less of a pipe, FIFO or socket, as read(2): see
+ *	`Streams` below. With %IOEVQ_RW_VECTOR addr is an array of len struct
  *	iovec, as preadv(2). op_arg takes RWF_DSYNC, RWF_SYNC, RWF_NOWAIT and
  *	RWF_APPEND (preadv2(2)). off %IOEVQ_POSITION: at the position of the open file,
  *	which moves on, as read(2); such requests wait for one another as with
  *	%IOEVQ_REQ_AFTER, and always take a worker. The event's result is the number of
  *	bytes or a negative errno. The memory must stay valid until the event was taken.
- *	Errors at submission: EBADF (mode), EISDIR, ESPIPE (not a regular file or
- *	block device), EINVAL (offset, length, vector; RWF_NOWAIT where it must
- *	wait for others, or for the position), EFAULT, EOPNOTSUPP (flags;
- *	a file of a file system that keeps none, as /proc and /sys), ENOMEM, and
+ *	Errors at submission: EBADF (mode), EISDIR, ESPIPE (neither a regular file, block
+ *	device, pipe nor socket; a stream, and off is neither 0 nor -1), EINVAL (offset,
+ *	length, vector; RWF_NOWAIT where it must wait for others, or for the position),
+ *	EFAULT, EOPNOTSUPP (flags; a file of a file system that keeps none, as /proc and
+ *	/sys; a stream that must be waited for, and cannot be watched, see
+ *	%IOEVQ_OP_POLL; a stream, and %IOEVQ_RW_FIXED or %IOEVQ_REQ_AFTER), ENOMEM, and
  *	what the security modules say.
- * @IOEVQ_OP_WRITE: the same for pwrite(2) and pwritev(2). Also EFBIG.
+ * @IOEVQ_OP_WRITE: the same for pwrite(2) and pwritev(2), and write(2). Also EFBIG.
  * @IOEVQ_OP_FSYNC: fsync(2), or as &enum ioevq_fsync_flags say; of len bytes from off on,
  *	of all from there if len is 0. Errors at submission: EBADF, EISDIR, ESPIPE, EOPNOTSUPP
  *	as above; EINVAL (range, flags; the file system has no fsync).
@@ -114,6 +117,29 @@
  *	it names then is closed, as by close(2). Errors: EBADF, EINVAL (fd is this queue),
  *	EAGAIN as above.
  * @IOEVQ_OP__COUNT: private: number of operations
+ *
+ * Streams: READ and WRITE on pipes, FIFOs and sockets. off is -1 or 0. The request is
+ * tried when it is submitted, without waiting, and is complete if there is data, the end
+ * of the stream (result 0), an error, or room to write. Else it waits, whether or not
+ * the descriptor is O_NONBLOCK, with no thread and no reference to the file. With
+ * RWF_NOWAIT it does not wait: its result is -EAGAIN.
+ *
+ * When the file is ready, a consumer that comes for events transfers, so that an event is
+ * there only if that is done; ->poll of the queue tells what poll(2) of the file would, and
+ * transfers nothing. If the consumer does not share the memory of the submitter a worker
+ * does it, and if that memory is gone the result is -ECANCELED, and nothing is read.
+ *
+ * Requests of one queue on one open file are served in the order of their submission,
+ * reads and writes each. A READ has what one read(2) would have. A WRITE is complete when
+ * all is written, or of sockets other than SOCK_STREAM the message; a result that is
+ * short tells what was written before an error, a cancel or the close. EPIPE comes with
+ * SIGPIPE where write(2) would send it, to who transfers, but not if that is a worker. Of
+ * who transfers is also the process ID that SO_PASSCRED tells; its user is the submitter's.
+ * EFAULT: as in read(2) and write(2), a message is lost then, and a stream is not. Descriptors
+ * that come with data of a Unix socket are closed, as by read(2).
+ *
+ * The last close of the file ends the request: %IOEVQ_EVENT_CLOSED, with -ECANCELED
+ * or what was written. Cancelled, it ends at once; nothing was read.
  */
 enum ioevq_op {
 	IOEVQ_OP_NOP = 0,
