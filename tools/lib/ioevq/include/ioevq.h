@@ -337,6 +337,7 @@ static inline void ioevq_prep_rw(struct ioevq_req *req, unsigned int op, int fd,
 	req->off = off;
 }
 
+/* @off: -1 for a pipe or socket, which has none; the same holds for those that follow */
 static inline void ioevq_prep_read(struct ioevq_req *req, int fd, void *buf, size_t len,
 				   uint64_t off, uint64_t user_data)
 {
