@@ -89,6 +89,9 @@ TEST_F(life, law_11_fork)
 	ASSERT_EQ(0, register_one(&self->q, buf, SIZE));
 	ASSERT_EQ(0, offspring(&c, write_to_copy, (long)&job));
 	let_go(&c);
+	/* If it fails it ends, and this must not wait for its word. */
+	close(c.say);
+	c.say = -1;
 	ASSERT_EQ(1, read(c.said, &word, 1));
 	/* What the child has written is not what the parent's I/O finds, */
 	ASSERT_EQ(SIZE, write_fixed(&self->q, self->s.fd, buf, SIZE, 0, 0));
@@ -376,6 +379,9 @@ TEST_F(frozen, law_11_who_submitted_it_is_gone)
 
 	ASSERT_EQ(0, offspring(&c, register_and_write, (long)&job));
 	let_go(&c);
+	/* If it fails it ends, and this must not wait for its word. */
+	close(c.say);
+	c.say = -1;
 	ASSERT_EQ(1, read(c.said, &word, 1));
 	ASSERT_EQ(0, kill(c.pid, SIGKILL));
 	ASSERT_EQ(c.pid, waitpid(c.pid, NULL, 0));

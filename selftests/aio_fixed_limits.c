@@ -257,6 +257,9 @@ TEST_F(limits, law_13_limit_on_locked_memory)
 	ASSERT_EQ(0, ioevq_open(&other, 64, 0));
 	ASSERT_EQ(0, offspring(&c, pin_as_nobody, (long)&job));
 	let_go(&c);
+	/* If it fails it ends, and this must not wait for its word. */
+	close(c.say);
+	c.say = -1;
 	ASSERT_EQ(1, read(c.said, &word, 1));
 	ASSERT_EQ(0, offspring(&d, pin_more_as_nobody, (long)&job));
 	let_go(&d);
@@ -301,6 +304,9 @@ TEST_F(limits, law_11_who_registered_them_is_gone)
 	ASSERT_EQ(0, ioevq_open(&other, 64, 0));
 	ASSERT_EQ(0, offspring(&c, pin_and_die, (long)&job));
 	let_go(&c);
+	/* If it fails it ends, and this must not wait for its word. */
+	close(c.say);
+	c.say = -1;
 	ASSERT_EQ(1, read(c.said, &word, 1));
 	ASSERT_EQ(0, kill(c.pid, SIGKILL));
 	ASSERT_EQ(c.pid, waitpid(c.pid, NULL, 0));
@@ -319,6 +325,9 @@ TEST_F(limits, law_11_who_registered_them_is_gone)
 	ASSERT_EQ(0, ioevq_unregister_buffers(&self->q));
 	ASSERT_EQ(0, offspring(&c, pin_and_die, (long)&job));
 	let_go(&c);
+	/* If it fails it ends, and this must not wait for its word. */
+	close(c.say);
+	c.say = -1;
 	ASSERT_EQ(1, read(c.said, &word, 1));
 	let_go(&c);
 	ASSERT_EQ(c.pid, waitpid(c.pid, &status, 0));
