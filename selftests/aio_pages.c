@@ -6,7 +6,7 @@
 
 #define PAGE	4096
 #define STRIDE	(4 * PAGE)
-#define READS	256
+#define READS	128
 
 FIXTURE(pages)
 {
