@@ -104,7 +104,7 @@ TEST_F(limits, law_14_offset_and_length)
 {
 	int fd = self->s.fd;
 
-	EXPECT_EQ(-EINVAL, try(&self->q, IOEVQ_OP_READ, fd, self->buf, 1, -1));
+	EXPECT_EQ(-EINVAL, try(&self->q, IOEVQ_OP_READ, fd, self->buf, 1, -2));
 	EXPECT_EQ(-EINVAL, try(&self->q, IOEVQ_OP_READ, fd, self->buf, 1, 1ULL << 63));
 	EXPECT_EQ(-EINVAL, try(&self->q, IOEVQ_OP_WRITE, fd, self->buf, 1, 1ULL << 63));
 	EXPECT_EQ(-EINVAL, try(&self->q, IOEVQ_OP_READ, fd, self->buf, 1ULL << 63, 0));
