@@ -5,6 +5,7 @@
 #   make check      static checks, all selftests and some servers on both stock kernels
 #   make check-debug    the selftests on the debug kernel
 #   make check-servers  all real servers, on the kernel's epoll and on /dev/ioevq
+#   make check-fio      what fio writes by its engine on /dev/ioevq, verified
 #   make check-mutants  that the selftests notice when a law is broken
 #   make model      the models of the queue and of the concurrency value, verified
 .DELETE_ON_ERROR:
@@ -59,6 +60,10 @@ check-servers:
 	tools/check/deps build vm servers
 	tools/servers/run
 
+check-fio:
+	tools/check/deps build vm fio
+	tools/fio/check
+
 check-mutants:
 	tools/check/deps build vm check
 	$(MAKE) -s selftests
@@ -79,4 +84,4 @@ clean:
 FORCE:
 
 .PHONY: FORCE all lib tools examples selftests demo check check-debug check-mutants check-servers \
-	model install clean
+	check-fio model install clean
