@@ -6,6 +6,7 @@
 #   make check-debug    the selftests on the debug kernel
 #   make check-servers  all real servers, on the kernel's epoll and on /dev/ioevq
 #   make check-fio      what fio writes by its engine on /dev/ioevq, verified
+#   make bench-fio      fio's engines side by side
 #   make check-mutants  that the selftests notice when a law is broken
 #   make model      the models of the queue and of the concurrency value, verified
 .DELETE_ON_ERROR:
@@ -64,6 +65,10 @@ check-fio:
 	tools/check/deps build vm fio
 	tools/fio/check
 
+bench-fio:
+	tools/check/deps build vm fio
+	tools/fio/bench
+
 check-mutants:
 	tools/check/deps build vm check
 	$(MAKE) -s selftests
@@ -84,4 +89,4 @@ clean:
 FORCE:
 
 .PHONY: FORCE all lib tools examples selftests demo check check-debug check-mutants check-servers \
-	check-fio model install clean
+	check-fio bench-fio model install clean
