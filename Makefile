@@ -7,6 +7,7 @@
 #   make check-servers  all real servers, on the kernel's epoll and on /dev/ioevq
 #   make check-fio      what fio writes by its engine on /dev/ioevq, verified
 #   make bench-fio      fio's engines side by side
+#   make check-crash    that an example loses nothing that it acknowledged when QEMU is killed
 #   make check-mutants  that the selftests notice when a law is broken
 #   make model      the models of the queue and of the concurrency value, verified
 .DELETE_ON_ERROR:
@@ -69,6 +70,10 @@ bench-fio:
 	tools/check/deps build vm fio
 	tools/fio/bench
 
+check-crash:
+	tools/check/deps build vm demo crash
+	tools/examples/kvlog/crash-test
+
 check-mutants:
 	tools/check/deps build vm check
 	$(MAKE) -s selftests
@@ -89,4 +94,4 @@ clean:
 FORCE:
 
 .PHONY: FORCE all lib tools examples selftests demo check check-debug check-mutants check-servers \
-	check-fio bench-fio model install clean
+	check-fio bench-fio check-crash model install clean
