@@ -207,7 +207,7 @@ TEST_F(order, law_14_ranges)
 
 static int hold_and_wait(struct offspring *c, long arg)
 {
-	typeof(FIXTURE_DATA(order)) *self = (void *)arg;
+	struct _test_data_order *self = (void *)arg;
 	struct ioevq q;
 	int i;
 

@@ -47,7 +47,7 @@ FIXTURE_TEARDOWN(pages)
 }
 
 /* The first @n pages that were written, each by a request of its own. */
-static int read_pages(typeof(FIXTURE_DATA(pages)) *self, unsigned int n)
+static int read_pages(struct _test_data_pages *self, unsigned int n)
 {
 	struct ioevq_req req[READS];
 	unsigned int i;
@@ -65,7 +65,7 @@ static int read_pages(typeof(FIXTURE_DATA(pages)) *self, unsigned int n)
 }
 
 /* All of them are there: their number, or -1 if one is not as it should be. */
-static int reap_pages(typeof(FIXTURE_DATA(pages)) *self, unsigned int n)
+static int reap_pages(struct _test_data_pages *self, unsigned int n)
 {
 	bool seen[READS] = {};
 	struct ioevq_event ev;
@@ -118,7 +118,7 @@ TEST_F_TIMEOUT(pages, law_02_a_page_in_the_cache_is_read_at_once, 120)
 
 static int read_and_wait(struct offspring *c, long arg)
 {
-	typeof(FIXTURE_DATA(pages)) *self = (void *)arg;
+	struct _test_data_pages *self = (void *)arg;
 
 	if (ioevq_open(&self->q, READS, 0) || read_pages(self, SLOW_DISK_DEPTH))
 		return 1;

@@ -284,7 +284,7 @@ FIXTURE_TEARDOWN(slow)
 
 static void *post_in_time(void *arg)
 {
-	typeof(FIXTURE_DATA(slow)) *self = arg;
+	struct _test_data_slow *self = arg;
 	unsigned int round;
 	long long end;
 
@@ -301,7 +301,7 @@ static void *post_in_time(void *arg)
 }
 
 /* The other queue is told, and rests; then all files have to be looked at again. */
-static int make_slow(typeof(FIXTURE_DATA(slow)) *self)
+static int make_slow(struct _test_data_slow *self)
 {
 	eventfd_t value;
 	unsigned int i;
