@@ -25,7 +25,8 @@ FIXTURE_TEARDOWN(skip)
 	ioevq_close(&self->q);
 }
 
-static void prep(struct _test_data_skip *self, struct ioevq_req *req, size_t len, uint64_t user_data)
+static void prep(struct _test_data_skip *self, struct ioevq_req *req, size_t len,
+		 uint64_t user_data)
 {
 	ioevq_prep_read(req, self->s.fd, self->buf, len, 0, user_data);
 	req->flags = IOEVQ_REQ_SKIP_SUCCESS;
