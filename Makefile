@@ -33,9 +33,10 @@ build/%/kdir: FORCE
 lib:
 	$(MAKE) -s -C tools/lib/ioevq
 
-# The epoll of LD_PRELOAD, and the command that uses it.
+# The epoll and the <aio.h> of LD_PRELOAD, and the command that uses them.
 tools:
 	$(MAKE) -s -C tools/compat/epoll
+	$(MAKE) -s -C tools/compat/aio
 	$(MAKE) -s -C tools/ioevq
 
 examples: lib
@@ -86,6 +87,7 @@ model:
 install: lib tools
 	$(MAKE) -s -C tools/lib/ioevq install
 	$(MAKE) -s -C tools/compat/epoll install
+	$(MAKE) -s -C tools/compat/aio install
 	$(MAKE) -s -C tools/ioevq install
 
 clean:
