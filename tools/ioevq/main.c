@@ -5,7 +5,7 @@
 #include "ioevq.h"
 
 static const struct command commands[] = {
-	{ "run", "run a program whose epoll is /dev/ioevq", run_main },
+	{ "run", "run a program whose epoll or <aio.h> is /dev/ioevq", run_main },
 };
 
 static void show_usage(FILE *to)

@@ -11,21 +11,27 @@
 
 #include "ioevq.h"
 
-#define LIBRARY		"libioevq-epoll.so"
+/* By the number of the option that asks for it */
+static const char *const libraries[] = {
+	"libioevq-epoll.so",
+	"libioevq-aio.so",
+};
 
 static const char help[] =
-	"usage: ioevq run --epoll [--] PROGRAM [ARG...]\n"
+	"usage: ioevq run --epoll|--aio... [--] PROGRAM [ARG...]\n"
 	"\n"
-	"Runs PROGRAM, and what it runs, with the epoll of /dev/ioevq instead of the kernel's.\n"
+	"Runs PROGRAM, and what it runs, with what is asked for served by /dev/ioevq.\n"
 	"\n"
 	"  --epoll    epoll_create(2), epoll_ctl(2), epoll_wait(2) and their kin\n"
+	"  --aio      aio_read(3), aio_write(3), lio_listio(3) and their kin\n"
 	"  --help     this\n"
 	"\n"
 	"The status is that of PROGRAM; 125: it was not tried; 126: it is there, but cannot be\n"
-	"run in this way; 127: it is not found. See ioevq-run(1), libioevq-epoll(7).\n";
+	"run in this way; 127: it is not found. See ioevq-run(1), libioevq-epoll(7),\n"
+	"libioevq-aio(7).\n";
 
 /* In a build tree it is beside this program's directory. */
-static bool find_library(char *path, size_t size)
+static bool find_library(const char *file, char *path, size_t size)
 {
 	char exe[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
@@ -34,23 +40,23 @@ static bool find_library(char *path, size_t size)
 	if (n > 0) {
 		exe[n] = 0;
 		slash = strrchr(exe, '/');
-		snprintf(path, size, "%.*s/../compat/" LIBRARY, (int)(slash - exe), exe);
+		snprintf(path, size, "%.*s/../compat/%s", (int)(slash - exe), exe, file);
 		if (!access(path, R_OK))
 			return true;
 	}
-	snprintf(path, size, LIBDIR "/" LIBRARY);
+	snprintf(path, size, LIBDIR "/%s", file);
 	return !access(path, R_OK);
 }
 
 /* Before what is there: the first one counts. */
-static int set_preload(void)
+static int add_preload(const char *file)
 {
 	const char *before = getenv("LD_PRELOAD");
 	char library[PATH_MAX + 64], real[PATH_MAX], *value;
 	int ret;
 
-	if (!find_library(library, sizeof(library)) || !realpath(library, real)) {
-		complain("no " LIBRARY " in " LIBDIR ": make install");
+	if (!find_library(file, library, sizeof(library)) || !realpath(library, real)) {
+		complain("no %s in " LIBDIR ": make install", file);
 		return -1;
 	}
 	if (strpbrk(real, ": ")) {
@@ -64,22 +70,34 @@ static int set_preload(void)
 	return ret;
 }
 
+static int add_preloads(unsigned int wanted)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(libraries); i++)
+		if (wanted & 1U << i && add_preload(libraries[i]))
+			return -1;
+	return 0;
+}
+
 int run_main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "epoll", no_argument, NULL, 'e' },
+		{ "epoll", no_argument, NULL, 0 },
+		{ "aio", no_argument, NULL, 1 },
 		{ "help", no_argument, NULL, 'h' },
 		{},
 	};
 	char path[PATH_MAX];
-	bool epoll = false;
+	unsigned int wanted = 0;
 	int c, fd, status;
 
 	/* The program's options are its own. */
 	while ((c = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
 		switch (c) {
-		case 'e':
-			epoll = true;
+		case 0:
+		case 1:
+			wanted |= 1U << c;
 			break;
 		case 'h':
 			fputs(help, stdout);
@@ -88,15 +106,16 @@ int run_main(int argc, char **argv)
 			return EXIT_FAILED;
 		}
 	}
-	if (!epoll || optind == argc) {
-		complain("%s: see ioevq run --help", epoll ? "no program" : "--epoll is missing");
+	if (!wanted || optind == argc) {
+		complain("%s: see ioevq run --help",
+			 wanted ? "no program" : "neither --epoll nor --aio");
 		return EXIT_FAILED;
 	}
 	status = find_program(argv[optind], path, sizeof(path));
 	if (status)
 		return status;
 	fd = open_device();
-	if (fd < 0 || set_preload())
+	if (fd < 0 || add_preloads(wanted))
 		return EXIT_FAILED;
 	close(fd);
 	/* As execvp(3): what is no binary and has no interpreter is a script of the shell. */
