@@ -8,6 +8,7 @@
 #   make check-fio      what fio writes by its engine on /dev/ioevq, verified
 #   make bench-fio      fio's engines side by side
 #   make check-crash    that an example loses nothing that it acknowledged when QEMU is killed
+#   make check-posix-aio  the POSIX test suite's cases of <aio.h>, on ours and on glibc's
 #   make check-mutants  that the selftests notice when a law is broken
 #   make model      the models of the queue and of the concurrency value, verified
 .DELETE_ON_ERROR:
@@ -75,6 +76,10 @@ check-crash:
 	tools/check/deps build vm demo crash
 	tools/examples/kvlog/crash-test
 
+check-posix-aio:
+	tools/check/deps build vm
+	tools/compat/aio/conformance
+
 check-mutants:
 	tools/check/deps build vm check
 	$(MAKE) -s selftests
@@ -96,4 +101,4 @@ clean:
 FORCE:
 
 .PHONY: FORCE all lib tools examples selftests demo check check-debug check-mutants check-servers \
-	check-fio bench-fio check-crash model install clean
+	check-fio bench-fio check-crash check-posix-aio model install clean
