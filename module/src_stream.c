@@ -143,7 +143,7 @@ static int prepare(struct ioevq_stream *s, struct file *file, const struct ioevq
 		return -EBADF;
 	if (s->rw == WRITE ? !file->f_op->write_iter : !file->f_op->read_iter)
 		return -EINVAL;
-	if (req->off && req->off != (u64)-1)
+	if (req->off != IOEVQ_POSITION)
 		return -ESPIPE;
 	/* Of these only RWF_NOWAIT means anything here; and they are in order as they are. */
 	if (req->op_arg & ~(__force u32)IOEVQ_RWF_KNOWN || req->op_flags & IOEVQ_RW_FIXED ||

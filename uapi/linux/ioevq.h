@@ -73,7 +73,7 @@
  *	%IOEVQ_REQ_AFTER, and always take a worker. The event's result is the number of
  *	bytes or a negative errno. The memory must stay valid until the event was taken.
  *	Errors at submission: EBADF (mode), EISDIR, ESPIPE (neither a regular file, block
- *	device, pipe nor socket; a stream, and off is neither 0 nor -1), EINVAL (offset,
+ *	device, pipe nor socket; a stream, and off is not %IOEVQ_POSITION), EINVAL (offset,
  *	length, vector; RWF_NOWAIT where it must wait for others, or for the position),
  *	EFAULT, EOPNOTSUPP (flags; a file of a file system that keeps none, as /proc and
  *	/sys; a stream that must be waited for, and cannot be watched, see
@@ -118,7 +118,7 @@
  *	EAGAIN as above.
  * @IOEVQ_OP__COUNT: private: number of operations
  *
- * Streams: READ and WRITE on pipes, FIFOs and sockets. off is -1 or 0. The request is
+ * Streams: READ and WRITE on pipes, FIFOs and sockets. off is %IOEVQ_POSITION. The request is
  * tried when it is submitted, without waiting, and is complete if there is data, the end
  * of the stream (result 0), an error, or room to write. Else it waits, whether or not
  * the descriptor is O_NONBLOCK, with no thread and no reference to the file. With

@@ -129,7 +129,9 @@ void request_prepare(const struct request *r, struct ioevq_req *req)
 		ioevq_prep_fsync(req, r->fd, r->datasync ? IOEVQ_FSYNC_DATASYNC : 0,
 				 (uintptr_t)r);
 	else
-		ioevq_prep_rw(req, r->op, r->fd, r->buf, r->len, (uint64_t)r->off, (uintptr_t)r);
+		/* One that is negative is refused, and does not mean IOEVQ_POSITION. */
+		ioevq_prep_rw(req, r->op, r->fd, r->buf, r->len,
+			      r->off < 0 ? 1ULL << 63 : (uint64_t)r->off, (uintptr_t)r);
 }
 
 /* If not, and it is one of a row, it is the one that others wait for from now on. */
