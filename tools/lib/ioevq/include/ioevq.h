@@ -15,6 +15,7 @@
 #ifndef IOEVQ_H
 #define IOEVQ_H
 
+#include <linux/aio_abi.h>
 #include <linux/ioevq.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -197,6 +198,19 @@ int ioevq_enter(const struct ioevq *q, struct ioevq_enter *enter);
  * waits, not even for somebody who submits to the queue.
  */
 int ioevq_post(const struct ioevq *q, uint64_t user_data, int64_t res, uint64_t data);
+
+/*
+ * ioevq_take_native_aio - completions of io_submit(2), as events
+ * @ctx: of io_setup(2)
+ * @events: @max of them: user_data is aio_data of the struct iocb, res the result, data the
+ *	address of the struct iocb, op IOEVQ_OP_POST
+ *
+ * For a program that moves over piece by piece: its requests name an eventfd
+ * (IOCB_FLAG_RESFD) that the queue watches, IOEVQ_POLL_EDGE, and each event of that watch
+ * is followed by a call of this until it returns less than @max. Does not wait. Returns how
+ * many there were, or -EINVAL (no such context), -EFAULT.
+ */
+int ioevq_take_native_aio(aio_context_t ctx, struct ioevq_event *events, unsigned int max);
 
 /*
  * ioevq_cancel_* - end requests, see IOEVQ_OP_CANCEL
