@@ -132,15 +132,9 @@ TEST_F_TIMEOUT(pages, law_11_killed_while_the_disk_reads, 120)
 {
 	long users = module_users();
 	struct offspring c;
-	int status;
-	char word;
 
 	ASSERT_EQ(0, offspring(&c, read_and_wait, (long)self));
-	let_go(&c);
-	ASSERT_EQ(1, read(c.said, &word, 1));
-	kill(c.pid, SIGKILL);
-	ASSERT_EQ(c.pid, waitpid(c.pid, &status, 0));
-	EXPECT_TRUE(WIFSIGNALED(status));
+	ASSERT_EQ(0, kill_when_ready(&c));
 	EXPECT_TRUE(eventually(module_users() == users));
 	offspring_close(&c);
 }

@@ -194,4 +194,16 @@ static inline int about(long long us, const struct rusage *ru)
 	return llabs(told - us) < 1000000;
 }
 
+/* Let it run until it has something to say, and kill it then. 0: so it ended. */
+static inline int kill_when_ready(const struct offspring *c)
+{
+	int status;
+	char word;
+
+	if (let_go(c) || read(c->said, &word, 1) != 1 || kill(c->pid, SIGKILL) ||
+	    waitpid(c->pid, &status, 0) != c->pid)
+		return -1;
+	return WIFSIGNALED(status) ? 0 : -1;
+}
+
 #endif
