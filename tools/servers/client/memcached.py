@@ -7,22 +7,13 @@ import socket
 import struct
 import sys
 
+from checker import Checker
+
 CONNECTIONS = 48
 COMMANDS = 16
 HEAD = struct.Struct("!BBHBBHIIQ")
 OPS = {"get": 0, "set": 1, "delete": 4, "incr": 5, "noop": 10, "append": 14}
 OK, MISSING, NOT_STORED = 0, 1, 5
-
-
-class Checker:
-    requests = 0
-    mismatches = 0
-
-    def check(self, got, want, what):
-        self.requests += 1
-        if got != want:
-            self.mismatches += 1
-            print("%r: %.200r, not %.200r" % (what, got, want))
 
 
 class Text:

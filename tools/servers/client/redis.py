@@ -11,6 +11,8 @@ import socket
 import sys
 import time
 
+from checker import Checker
+
 CONNECTIONS = 64
 COMMANDS = 20
 
@@ -93,17 +95,6 @@ class Model:
 
     def keys(self):
         return len(self.strings) + (self.count > 0) + (len(self.list) > 0)
-
-
-class Checker:
-    requests = 0
-    mismatches = 0
-
-    def check(self, got, want, what):
-        self.requests += 1
-        if got != want:
-            self.mismatches += 1
-            print("%r: %.200r, not %.200r" % (what, got, want))
 
 
 def load(port, rounds):
