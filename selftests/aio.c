@@ -70,28 +70,6 @@ static bool is_file(enum store_kind kind)
 	return kind == STORE_TMPFS || kind == STORE_EXT4;
 }
 
-/* The whole by many at once, in an order that is none; 0 if each did all of its part. */
-static int in_parts(const struct ioevq *q, unsigned int op, int fd, char *buf, unsigned int nr)
-{
-	size_t part = SIZE / nr;
-	unsigned char *seen = calloc(nr, 1);
-	struct ioevq_req req;
-	struct ioevq_event ev;
-	unsigned int i, k;
-	int bad = 0;
-
-	for (i = 0; i < nr && !bad; i++) {
-		k = i * 37 % nr;
-		ioevq_prep_rw(&req, op, fd, buf + k * part, part, k * part, k);
-		bad = submit(q, &req);
-	}
-	for (i = 0; i < nr && !bad; i++)
-		bad = next_event(q, &ev) != 1 || ev.op != op || ev.flags ||
-		      ev.res != (int64_t)part || ev.user_data >= nr || seen[ev.user_data]++;
-	free(seen);
-	return bad;
-}
-
 TEST_F_TIMEOUT(aio, what_is_written_is_read, 600)
 {
 	char *buf = self->buf;
@@ -99,7 +77,7 @@ TEST_F_TIMEOUT(aio, what_is_written_is_read, 600)
 	struct ioevq_req req;
 
 	pattern(buf, SIZE, 0, 1);
-	ASSERT_EQ(0, in_parts(&self->q, IOEVQ_OP_WRITE, fd, buf, 256));
+	ASSERT_EQ(0, in_parts(&self->q, IOEVQ_OP_WRITE, fd, buf, SIZE, 256));
 	ioevq_prep_fsync(&req, fd, IOEVQ_FSYNC_DATASYNC, 1);
 	EXPECT_EQ(0, outcome(&self->q, &req));
 	ioevq_prep_fsync(&req, fd, 0, 1);
@@ -113,11 +91,11 @@ TEST_F_TIMEOUT(aio, what_is_written_is_read, 600)
 	EXPECT_TRUE(is_pattern(buf, SIZE, 0, 1));
 	close(plain);
 	memset(buf, 0, SIZE);
-	ASSERT_EQ(0, in_parts(&self->q, IOEVQ_OP_READ, fd, buf, 256));
+	ASSERT_EQ(0, in_parts(&self->q, IOEVQ_OP_READ, fd, buf, SIZE, 256));
 	EXPECT_TRUE(is_pattern(buf, SIZE, 0, 1));
 	memset(buf, 0, SIZE);
 	ASSERT_EQ(0, store_cool(&self->s));
-	ASSERT_EQ(0, in_parts(&self->q, IOEVQ_OP_READ, fd, buf, 256));
+	ASSERT_EQ(0, in_parts(&self->q, IOEVQ_OP_READ, fd, buf, SIZE, 256));
 	EXPECT_TRUE(is_pattern(buf, SIZE, 0, 1));
 }
 

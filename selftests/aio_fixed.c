@@ -74,25 +74,14 @@ FIXTURE_TEARDOWN(fixed)
 	EXPECT_EQ(0, pinned());
 }
 
-/* The whole by many at once, in an order that is none; 0 if each did all of its part. */
-static int in_parts(const struct ioevq *q, unsigned int op, int fd, char *buf, size_t size,
-		    unsigned int nr, unsigned int buf_index)
+static int in_parts_fixed(const struct ioevq *q, unsigned int op, int fd, char *buf, size_t size,
+			  unsigned int nr, unsigned int buf_index)
 {
-	size_t part = size / nr;
-	unsigned char *seen = calloc(nr, 1);
-	struct ioevq_event ev;
-	unsigned int i, k;
-	int bad = 0;
+	struct ioevq_req whole;
 
-	for (i = 0; i < nr && !bad; i++) {
-		k = i * 37 % nr;
-		bad = submit_fixed(q, op, fd, buf + k * part, part, k * part, buf_index, k);
-	}
-	for (i = 0; i < nr && !bad; i++)
-		bad = next_event(q, &ev) != 1 || ev.op != op || ev.flags ||
-		      ev.res != (int64_t)part || ev.user_data >= nr || seen[ev.user_data]++;
-	free(seen);
-	return bad;
+	ioevq_prep_write_fixed(&whole, fd, buf, size, 0, buf_index, 0);
+	whole.op = (uint16_t)op;
+	return split(q, &whole, nr);
 }
 
 TEST_F_TIMEOUT(fixed, what_is_written_is_read, 600)
@@ -101,7 +90,7 @@ TEST_F_TIMEOUT(fixed, what_is_written_is_read, 600)
 	int fd = self->s.fd, plain;
 
 	pattern(buf, SIZE, 0, 1);
-	ASSERT_EQ(0, in_parts(&self->q, IOEVQ_OP_WRITE, fd, buf, SIZE, 64, 1));
+	ASSERT_EQ(0, in_parts_fixed(&self->q, IOEVQ_OP_WRITE, fd, buf, SIZE, 64, 1));
 	memset(buf, 0, SIZE);
 	plain = open(self->s.file, O_RDONLY);
 	ASSERT_LE(0, plain);
@@ -109,11 +98,11 @@ TEST_F_TIMEOUT(fixed, what_is_written_is_read, 600)
 	EXPECT_TRUE(is_pattern(buf, SIZE, 0, 1));
 	close(plain);
 	memset(buf, 0, SIZE);
-	ASSERT_EQ(0, in_parts(&self->q, IOEVQ_OP_READ, fd, buf, SIZE, 64, 1));
+	ASSERT_EQ(0, in_parts_fixed(&self->q, IOEVQ_OP_READ, fd, buf, SIZE, 64, 1));
 	EXPECT_TRUE(is_pattern(buf, SIZE, 0, 1));
 	memset(buf, 0, SIZE);
 	ASSERT_EQ(0, store_cool(&self->s));
-	ASSERT_EQ(0, in_parts(&self->q, IOEVQ_OP_READ, fd, buf, SIZE, 64, 1));
+	ASSERT_EQ(0, in_parts_fixed(&self->q, IOEVQ_OP_READ, fd, buf, SIZE, 64, 1));
 	EXPECT_TRUE(is_pattern(buf, SIZE, 0, 1));
 	/* And all at once, in part from the cache. */
 	memset(buf, 0, SIZE);
@@ -237,7 +226,8 @@ TEST_F_TIMEOUT(fixed, memory_in_any_order, 600)
 		ASSERT_EQ(SIZE - PAGE, write_fixed(&self->q, fd, p + PAGE, SIZE - PAGE, PAGE, 0));
 		ASSERT_EQ(PAGE, write_fixed(&self->q, fd, p + BLOCK, PAGE, BLOCK, 0));
 		memset(p, 0, SIZE);
-		ASSERT_EQ(0, in_parts(&self->q, IOEVQ_OP_READ, fd, p + PAGE, SIZE / 2, 128, 0));
+		ASSERT_EQ(0, in_parts_fixed(&self->q, IOEVQ_OP_READ, fd, p + PAGE, SIZE / 2, 128,
+					    0));
 		EXPECT_TRUE(is_pattern(p + PAGE + BLOCK, SIZE / 2 - BLOCK, BLOCK, kind));
 		memset(p, 0, SIZE);
 		ASSERT_EQ(SIZE - BLOCK,

@@ -16,11 +16,12 @@
 
 #include "expect.h"
 
-#define IMAGE_SIZE	(64 << 20)
-
 enum store_kind {
 	STORE_TMPFS,
-	STORE_EXT4,		/* on a loop device */
+	STORE_EXT4,		/* on a loop device, as the next two */
+	STORE_XFS,
+	STORE_BTRFS,
+	STORE_OVERLAY,		/* a file of a tmpfs, below ext4 */
 	STORE_LOOP,		/* the device itself */
 	STORE_RAM
 };
@@ -28,6 +29,7 @@ enum store_kind {
 struct store {
 	char dir[48];		/* a tmpfs */
 	char mnt[64];		/* "": no other file system */
+	char over[64];		/* the same of an overlay on top of that */
 	char file[80];
 	int loop;		/* -1: none */
 	int fd;			/* of the file */
@@ -51,10 +53,72 @@ static inline int store_loop(struct store *s, const char *image)
 	return close(fd);
 }
 
+static inline int store_run(const char *format, const char *arg, const char *arg2)
+{
+	char command[384];
+
+	snprintf(command, sizeof(command), format, arg, arg2);
+	return system(command);
+}
+
+/* A file system of its own, in an image that is as large as its tools want it to be. */
+static inline int store_mount(struct store *s, const char *type, const char *image,
+			      const char *size, const char *options)
+{
+	if (store_run("truncate -s %2$s %1$s", image, size) ||
+	    store_run("modprobe -a loop %s", type, "") ||
+	    store_run(options, type, image) || store_loop(s, image))
+		return -1;
+	snprintf(s->mnt, sizeof(s->mnt), "%s/mnt", s->dir);
+	return mkdir(s->mnt, 0755) || mount(s->file, s->mnt, type, 0, NULL);
+}
+
+/* What is below is copied up when it is opened to be written. */
+static inline int store_overlay(struct store *s)
+{
+	char options[256];
+
+	if (store_run("mkdir %1$s/lower %1$s/over %2$s/upper %2$s/work", s->dir, s->mnt) ||
+	    store_run("echo below >%s/lower/file; modprobe overlay", s->dir, ""))
+		return -1;
+	snprintf(options, sizeof(options), "lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work",
+		 s->dir, s->mnt, s->mnt);
+	snprintf(s->over, sizeof(s->over), "%s/over", s->dir);
+	return mount("overlay", s->over, "overlay", 0, options);
+}
+
+/* Where the file is, by its kind. */
+static inline int store_prepare(struct store *s, enum store_kind kind)
+{
+	char image[64];
+
+	snprintf(image, sizeof(image), "%s/image", s->dir);
+	switch (kind) {
+	case STORE_TMPFS:
+		break;
+	case STORE_RAM:
+		strcpy(s->file, "/dev/ram0");
+		return access(s->file, F_OK) && system("modprobe brd rd_nr=1 rd_size=65536");
+	case STORE_LOOP:
+		return store_run("modprobe loop && truncate -s 64M %s", image, "") ||
+		       store_loop(s, image);
+	case STORE_XFS:
+		return store_mount(s, "xfs", image, "320M", "mkfs.%s -q %s");
+	case STORE_BTRFS:
+		return store_mount(s, "btrfs", image, "128M", "mkfs.%s -q %s >/dev/null");
+	case STORE_EXT4:
+		return store_mount(s, "ext4", image, "64M", "mkfs.%s -q -F %s");
+	case STORE_OVERLAY:
+		return store_mount(s, "ext4", image, "64M", "mkfs.%s -q -F %s") ||
+		       store_overlay(s);
+	}
+	return 0;
+}
+
 /* A private mount namespace: nothing is left when the test dies. */
 static inline int store_make(struct store *s, enum store_kind kind, int flags)
 {
-	char image[64], command[128];
+	const char *dir;
 
 	memset(s, 0, sizeof(*s));
 	s->loop = -1;
@@ -62,31 +126,11 @@ static inline int store_make(struct store *s, enum store_kind kind, int flags)
 	strcpy(s->dir, "/tmp/ioevq-store-XXXXXX");
 	if (!mkdtemp(s->dir) || unshare(CLONE_NEWNS) ||
 	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("tmpfs", s->dir, "tmpfs", 0, NULL))
+	    mount("tmpfs", s->dir, "tmpfs", 0, NULL) || store_prepare(s, kind))
 		return -1;
-	snprintf(s->file, sizeof(s->file), "%s/file", s->dir);
-	if (kind == STORE_RAM) {
-		strcpy(s->file, "/dev/ram0");
-		if (access(s->file, F_OK) && system("modprobe brd rd_nr=1 rd_size=65536"))
-			return -1;
-	} else if (kind != STORE_TMPFS) {
-		snprintf(image, sizeof(image), "%s/image", s->dir);
-		snprintf(command, sizeof(command), "truncate -s %u %s", IMAGE_SIZE, image);
-		if (system("modprobe loop") || system(command))
-			return -1;
-		if (kind == STORE_EXT4) {
-			snprintf(command, sizeof(command), "mkfs.ext4 -q -F %s", image);
-			if (system("modprobe ext4") || system(command))
-				return -1;
-		}
-		if (store_loop(s, image))
-			return -1;
-	}
-	if (kind == STORE_EXT4) {
-		snprintf(s->mnt, sizeof(s->mnt), "%s/mnt", s->dir);
-		if (mkdir(s->mnt, 0755) || mount(s->file, s->mnt, "ext4", 0, NULL))
-			return -1;
-		snprintf(s->file, sizeof(s->file), "%s/file", s->mnt);
+	if (kind < STORE_LOOP) {
+		dir = s->over[0] ? s->over : s->mnt[0] ? s->mnt : s->dir;
+		snprintf(s->file, sizeof(s->file), "%s/file", dir);
 	}
 	s->fd = open(s->file, O_RDWR | O_CREAT | O_CLOEXEC | flags, 0600);
 	return s->fd < 0 ? -1 : 0;
@@ -96,6 +140,8 @@ static inline void store_end(struct store *s)
 {
 	if (s->fd >= 0)
 		close(s->fd);
+	if (s->over[0])
+		umount2(s->over, MNT_DETACH);
 	if (s->mnt[0])
 		umount2(s->mnt, MNT_DETACH);
 	if (s->loop >= 0)
@@ -122,6 +168,39 @@ static inline int64_t outcome(const struct ioevq *q, const struct ioevq_req *req
 	    ev.flags)
 		return INT64_MIN;
 	return ev.res;
+}
+
+/* @whole by @nr at once, in an order that is none; 0 if each did all of its part. */
+static inline int split(const struct ioevq *q, const struct ioevq_req *whole, unsigned int nr)
+{
+	size_t part = whole->len / nr;
+	unsigned char *seen = calloc(nr, 1);
+	struct ioevq_req req = *whole;
+	struct ioevq_event ev;
+	unsigned int i;
+	int bad = 0;
+
+	req.len = part;
+	for (i = 0; i < nr && !bad; i++) {
+		req.user_data = i * 37 % nr;
+		req.addr = whole->addr + req.user_data * part;
+		req.off = whole->off + req.user_data * part;
+		bad = submit(q, &req);
+	}
+	for (i = 0; i < nr && !bad; i++)
+		bad = next_event(q, &ev) != 1 || ev.op != req.op || ev.flags ||
+		      ev.res != (int64_t)part || ev.user_data >= nr || seen[ev.user_data]++;
+	free(seen);
+	return bad;
+}
+
+static inline int in_parts(const struct ioevq *q, unsigned int op, int fd, char *buf, size_t size,
+			   unsigned int nr)
+{
+	struct ioevq_req whole;
+
+	ioevq_prep_rw(&whole, op, fd, buf, size, 0, 0);
+	return split(q, &whole, nr);
 }
 
 /* Memory that direct I/O takes. */
