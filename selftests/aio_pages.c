@@ -24,7 +24,7 @@ FIXTURE_SETUP(pages)
 	ASSERT_EQ(0, ioevq_open(&self->q, READS + 16, 0));
 	self->memory = memfd_create("memory", MFD_CLOEXEC);
 	ASSERT_EQ(0, ftruncate(self->memory, PAGE));
-	self->disk = slow_disk_make(0);
+	self->disk = slow_disk_make(0, SLOW_DISK_NS);
 	ASSERT_LE(0, self->disk);
 	self->buf = pages((size_t)READS * PAGE);
 	all = pages(READS * STRIDE);

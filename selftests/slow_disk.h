@@ -15,21 +15,29 @@
 #define SLOW_DISK_MB		64
 #define SLOW_DISK_NS		1000000000	/* for each */
 
-static inline int slow_disk_set(const char *name, unsigned int value)
+static inline int slow_disk_say(const char *name, const char *text)
 {
-	char path[96], text[16];
-	int fd, n, ret;
+	ssize_t n = strlen(text);
+	char path[96];
+	int fd, ret;
 
 	snprintf(path, sizeof(path), SLOW_DISK_CONFIG "/%s", name);
-	n = snprintf(text, sizeof(text), "%u", value);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	ret = write(fd, text, n) == n ? 0 : -1;
 	close(fd);
 	return ret;
 }
 
-/* Its descriptor, or -1. */
-static inline int slow_disk_make(int flags)
+static inline int slow_disk_set(const char *name, unsigned int value)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", value);
+	return slow_disk_say(name, text);
+}
+
+/* One that takes @ns for each request. Its descriptor, or -1. */
+static inline int slow_disk_make(int flags, unsigned int ns)
 {
 	if (access("/sys/kernel/config/nullb", F_OK)) {
 		if (system("modprobe null_blk nr_devices=0"))
@@ -38,7 +46,7 @@ static inline int slow_disk_make(int flags)
 	}
 	if (mkdir(SLOW_DISK_CONFIG, 0755) || slow_disk_set("size", SLOW_DISK_MB) ||
 	    slow_disk_set("memory_backed", 1) || slow_disk_set("irqmode", 2) ||
-	    slow_disk_set("completion_nsec", SLOW_DISK_NS) ||
+	    slow_disk_set("completion_nsec", ns) ||
 	    slow_disk_set("hw_queue_depth", SLOW_DISK_DEPTH) || slow_disk_set("power", 1))
 		return -1;
 	return open("/dev/" SLOW_DISK_NAME, O_RDWR | O_CLOEXEC | flags);
