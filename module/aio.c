@@ -197,7 +197,7 @@ static long aio_at_position(struct ioevq_aio *aio)
 
 	mutex_lock(&file->f_pos_lock);
 	aio->pos = file->f_pos;
-	ret = ioevq_aio_limit_size(aio);
+	ret = ioevq_aio_limit_size(aio, aio->pos);
 	if (!ret) {
 		aio->kiocb.ki_complete = NULL;
 		ret = aio_issue(aio, 0, false);
@@ -209,11 +209,10 @@ static long aio_at_position(struct ioevq_aio *aio)
 	return ret;
 }
 
-/* A worker has no resource limits: the submitter's is applied by us. */
-int ioevq_aio_limit_size(struct ioevq_aio *aio)
+/* A worker has no resource limits: the submitter's is applied by us, to a write at @pos. */
+int ioevq_aio_limit_size(struct ioevq_aio *aio, loff_t pos)
 {
 	struct inode *inode = file_inode(aio->kiocb.ki_filp);
-	loff_t pos = aio->pos;
 
 	if (aio->rw != WRITE || aio->limit == RLIM_INFINITY || !aio->len ||
 	    !S_ISREG(inode->i_mode))
@@ -237,7 +236,7 @@ static void aio_run(struct ioevq_lane_item *item)
 		return;
 	}
 	/* From here on the request may be gone at any time. */
-	if (!aio->at_position && ioevq_aio_limit_size(aio))
+	if (!aio->at_position && ioevq_aio_limit_size(aio, aio->pos))
 		aio_finish(aio, -EFBIG);
 	else if (aio->run)
 		aio_finish(aio, aio->run(aio));

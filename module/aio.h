@@ -53,7 +53,7 @@ ssize_t ioevq_import(const struct ioevq_req *req, int rw, struct iov_iter *iter,
 
 /* aio.c */
 void ioevq_aio_complete(struct kiocb *kiocb, long ret);
-int ioevq_aio_limit_size(struct ioevq_aio *aio);
+int ioevq_aio_limit_size(struct ioevq_aio *aio, loff_t pos);
 int ioevq_aio_start(struct ioevq_aio *aio, bool after);
 bool ioevq_aio_cancel(struct ioevq_kreq *kreq);
 void ioevq_aio_release(struct ioevq_kreq *kreq);

@@ -144,7 +144,8 @@ static int aio_prepare(struct ioevq_aio *aio, const struct ioevq_req *req)
 	err = rw_verify_area(aio->rw, file, &aio->pos, aio->len);
 	if (err < 0)
 		return err;
-	err = aio->at_position ? 0 : ioevq_aio_limit_size(aio);
+	/* Earlier requests may move the position on: then it has no room later. */
+	err = ioevq_aio_limit_size(aio, aio->at_position ? READ_ONCE(file->f_pos) : aio->pos);
 	if (err)
 		send_sig(SIGXFSZ, current, 0);
 	return err;

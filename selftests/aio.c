@@ -164,6 +164,49 @@ TEST_F_TIMEOUT(aio, vectors, 600)
 	EXPECT_EQ(0, outcome(&self->q, &req));
 }
 
+/* Is each word of it from one of the first @n pages? */
+static bool is_mixed(const char *buf, unsigned int n)
+{
+	const uint64_t *word = (const uint64_t *)buf;
+	unsigned int i, k;
+
+	for (i = 0; i < PAGE / 8; i++) {
+		for (k = 0; k < n && word[i] != pattern_at(k * PAGE + 8 * i, 1); k++)
+			;
+		if (k == n)
+			return false;
+	}
+	return true;
+}
+
+/* One page for many: what it has is theirs. */
+TEST_F(aio, buffers_that_overlap)
+{
+	struct iovec iov[4];
+	struct ioevq_req req;
+	char *buf = self->buf;
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		pattern(buf, PAGE, i * PAGE, 1);
+		ASSERT_EQ(PAGE, pwrite(self->s.fd, buf, PAGE, i * PAGE));
+		iov[i] = (struct iovec) { buf, PAGE };
+	}
+	ASSERT_EQ(0, store_cool(&self->s));
+	memset(buf, 0, PAGE);
+	ioevq_prep_readv(&req, self->s.fd, iov, 4, 0, 1);
+	EXPECT_EQ(4 * PAGE, outcome(&self->q, &req));
+	EXPECT_TRUE(is_mixed(buf, 4));
+	memset(buf, 0, PAGE);
+	for (i = 0; i < 4; i++) {
+		ioevq_prep_read(&req, self->s.fd, buf, PAGE, i * PAGE, 1);
+		ASSERT_EQ(0, submit(&self->q, &req));
+	}
+	for (i = 0; i < 4; i++)
+		EXPECT_NEXT(&self->q, IOEVQ_OP_READ, 1, PAGE);
+	EXPECT_TRUE(is_mixed(buf, 4));
+}
+
 TEST_F(aio, short_at_the_end)
 {
 	off_t end = is_file(variant->kind) ? (off_t)SIZE : lseek(self->s.fd, 0, SEEK_END);

@@ -136,6 +136,36 @@ TEST_F(limits, law_13_limit_on_the_size_of_files)
 	EXPECT_EQ(4096, lseek(self->s.fd, 0, SEEK_END));
 }
 
+/* The position is looked at when it is submitted, and when it is its turn. */
+TEST_F(limits, law_13_limit_at_the_position)
+{
+	const struct timespec none = {};
+	struct rlimit limit = { 4096, 4096 };
+	struct ioevq_req req;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGXFSZ);
+	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
+	ASSERT_EQ(0, setrlimit(RLIMIT_FSIZE, &limit));
+	ASSERT_EQ(4000, lseek(self->s.fd, 4000, SEEK_SET));
+	ioevq_prep_write(&req, self->s.fd, self->buf, 8192, IOEVQ_POSITION, 1);
+	ASSERT_EQ(0, submit(&self->q, &req));
+	/* There is room yet, or this is refused: the other one may have ended. */
+	req.user_data = 2;
+	if (submit(&self->q, &req)) {
+		EXPECT_EQ(SIGXFSZ, sigtimedwait(&set, NULL, &none));
+		EXPECT_NEXT(&self->q, IOEVQ_OP_WRITE, 1, 96);
+	} else {
+		EXPECT_NEXT(&self->q, IOEVQ_OP_WRITE, 1, 96);
+		EXPECT_NEXT(&self->q, IOEVQ_OP_WRITE, 2, -EFBIG);
+	}
+	EXPECT_EQ(-1, sigtimedwait(&set, NULL, &none));
+	EXPECT_EQ(-EFBIG, submit(&self->q, &req));
+	EXPECT_EQ(SIGXFSZ, sigtimedwait(&set, NULL, &none));
+	EXPECT_EQ(4096, lseek(self->s.fd, 0, SEEK_CUR));
+}
+
 /* As much as the descriptor allows. */
 TEST_F(limits, law_13_no_new_privilege_by_a_descriptor)
 {

@@ -79,7 +79,9 @@
  *	/sys; a stream that must be waited for, and cannot be watched, see
  *	%IOEVQ_OP_POLL; a stream, and %IOEVQ_RW_FIXED or %IOEVQ_REQ_AFTER), ENOMEM, and
  *	what the security modules say.
- * @IOEVQ_OP_WRITE: the same for pwrite(2) and pwritev(2), and write(2). Also EFBIG.
+ * @IOEVQ_OP_WRITE: the same for pwrite(2) and pwritev(2), and write(2). Also EFBIG, with
+ *	SIGXFSZ if RLIMIT_FSIZE is the reason; without it as the result of an event, if
+ *	earlier requests have moved the position or the end of the file there.
  * @IOEVQ_OP_FSYNC: fsync(2), or as &enum ioevq_fsync_flags say; of len bytes from off on,
  *	of all from there if len is 0. Errors at submission: EBADF, EISDIR, ESPIPE, EOPNOTSUPP
  *	as above; EINVAL (range, flags; the file system has no fsync).
