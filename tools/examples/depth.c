@@ -112,9 +112,10 @@ static void measure(const char *disk, int flags, int nr, unsigned long size)
 		now = workers();
 		most = now > most ? now : most;
 	}
-	printf("%-8s %6d reads: submitted in %7lld us (longest call of %d: %6lld us), done in %9lld us, %d failed, at most %d workers\n",
-	       flags ? "direct" : "buffered", nr, submitted / 1000, BATCH, longest / 1000,
-	       (now_ns() - start) / 1000, failed, most);
+	printf("%-8s %6d reads: submitted in %7lld us, the longest call of %d in %6lld us; ",
+	       flags ? "direct" : "buffered", nr, submitted / 1000, BATCH, longest / 1000);
+	printf("done in %9lld us, %d failed, at most %d workers\n", (now_ns() - start) / 1000,
+	       failed, most);
 	munmap(buf, nr * PAGE);
 	free(reqs);
 	close(fd);
