@@ -24,6 +24,8 @@
 #include <sys/uio.h>
 #include <time.h>
 
+struct signalfd_siginfo;
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -211,6 +213,50 @@ int ioevq_post(const struct ioevq *q, uint64_t user_data, int64_t res, uint64_t 
  * many there were, or -EINVAL (no such context), -EFAULT.
  */
 int ioevq_take_native_aio(aio_context_t ctx, struct ioevq_event *events, unsigned int max);
+
+/*
+ * ioevq_watch_signals - have queued signals announced by a queue, instead of handlers
+ * @set: which ones; they are blocked in the calling thread, and in threads that it creates
+ *	from now on: call it before there are others
+ * @user_data: of the watch, which is level-triggered
+ *
+ * Each event of the watch is followed by a call of ioevq_take_signals(). Returns the
+ * descriptor of a signalfd(2), close-on-exec, for that and to be closed to end it; or
+ * -EINVAL (a bad set), -EMFILE, -ENFILE, -ENOMEM, or why the watch was refused: then
+ * the mask is as it was. Signals that are ignored (SIG_IGN) do not come, nor SIGKILL and
+ * SIGSTOP. The descriptor is of this process: one that inherits it by fork(2) would read
+ * signals of its own and must make another.
+ */
+int ioevq_watch_signals(const struct ioevq *q, const sigset_t *set, uint64_t user_data);
+
+/*
+ * ioevq_take_signals - signals that are queued, as events
+ * @fd: of ioevq_watch_signals()
+ * @events: @max of them: user_data as given here, res the signal, data the sigval of who
+ *	sent it (a sigval that is an int: the lower 32 bits), op IOEVQ_OP_POST
+ * @infos: @max of them, all that is known of each signal, see signalfd(2); or NULL
+ *
+ * Takes signals of the process and of the calling thread, those with the lowest number
+ * first, of one number in the order in which they were sent. Does not wait. Returns how
+ * many there were, 0 to @max; or -EBADF, -EFAULT.
+ */
+int ioevq_take_signals(int fd, uint64_t user_data, struct ioevq_event *events,
+		       struct signalfd_siginfo *infos, unsigned int max);
+
+/*
+ * ioevq_take_messages - messages of a POSIX message queue, as events
+ * @mq: a descriptor of mq_open(3); on Linux it can be watched like others
+ * @events: @max of them: user_data as given here, res the length of the message in bytes,
+ *	data its priority, op IOEVQ_OP_POST
+ * @texts: the messages, one every @size bytes; @size is mq_msgsize or more
+ *
+ * To be called for each event of a level-triggered watch (POLLIN). Highest priority first,
+ * of one priority in the order in which they were sent. Does not wait, even if the
+ * descriptor is not O_NONBLOCK. Returns how many there were, 0 to @max; or -EBADF,
+ * -EMSGSIZE (@size), -EFAULT.
+ */
+int ioevq_take_messages(int mq, uint64_t user_data, struct ioevq_event *events, void *texts,
+			size_t size, unsigned int max);
 
 /*
  * ioevq_cancel_* - end requests, see IOEVQ_OP_CANCEL
