@@ -388,6 +388,13 @@ static inline void ioevq_prep_poll_mod(struct ioevq_req *req, int fd, uint32_t m
 	req->off = user_data;
 }
 
+/*
+ * Reads and writes: the memory is the request's until its final event was taken, and no
+ * sooner, be it cancelled, its file closed or its process gone: a device may still write there.
+ * Then it may be freed, or used for the next one. Where IOEVQ_REQ_SKIP_SUCCESS has its result
+ * returned in place of an event, it is free at once. Registered buffers may be unmapped at any
+ * time; what is in them is subject to the same rule.
+ */
 static inline void ioevq_prep_rw(struct ioevq_req *req, unsigned int op, int fd, const void *addr,
 				 size_t len, uint64_t off, uint64_t user_data)
 {
