@@ -169,7 +169,7 @@ void ready_add(struct world *w, struct request *r);
 bool sync_must_wait(struct world *w, struct request *r);
 void sync_recheck(struct world *w);
 
-/* stream.c: files that the queue does no I/O on */
+/* stream.c: files that have no offset */
 int stream_start(struct world *w, struct request *r);
 void stream_ready(struct world *w, struct request *r, const struct ioevq_event *ev);
 

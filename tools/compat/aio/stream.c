@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Files that the queue does no I/O on: pipes, sockets, terminals, devices. The queue tells
- * when one is ready, and whoever takes that event does what can be done without waiting. One
- * operation of a kind is under way for a descriptor, and others wait for it: data come and
- * go in the order of the calls, and there is no thread for any of them.
+ * Files that have no offset: pipes, sockets, terminals, devices. The queue tells when one is
+ * ready, and whoever takes that event does what can be done without waiting. One operation of
+ * a kind is under way for a descriptor, and others wait for it: data come and go in the order
+ * of the calls, and there is no thread for any of them.
+ *
+ * The queue's own READ and WRITE of pipes and sockets (IOEVQ_POSITION) would spare little:
+ * terminals and devices need all of this, and who waits in the queue with its signals open
+ * would get the SIGPIPE of somebody else's write.
  *
  * What cannot be polled does not make one wait: it is done at once.
  */
