@@ -8,8 +8,9 @@
  * one as a rule), and asks for what is done. It runs an instance for each job, in a
  * process or thread of its own: nothing here is shared.
  *
- * Buffers that are registered once are to become an option, "fixedbufs" as that of
- * io_uring's engine, beside "vectored", when the interface has them.
+ * All buffers of a job are one piece of memory, which fio has allocated when it calls
+ * post_init(). With "fixedbufs", as the option of io_uring's engine, that is one registered
+ * buffer.
  */
 #include <fio.h>
 #include <optgroup.h>
@@ -20,6 +21,7 @@
 struct engine_options {
 	void *pad;
 	unsigned int vectored;
+	unsigned int fixedbufs;
 };
 
 /*
@@ -50,6 +52,16 @@ static struct fio_option options[] = {
 		.group = FIO_OPT_G_INVALID,
 	},
 	{
+		.name = "fixedbufs",
+		.lname = "Registered buffers",
+		.type = FIO_OPT_BOOL,
+		.off1 = offsetof(struct engine_options, fixedbufs),
+		.def = "0",
+		.help = "Register the memory of the job once, and name it in each request",
+		.category = FIO_OPT_C_ENGINE,
+		.group = FIO_OPT_G_INVALID,
+	},
+	{
 		.name = NULL,
 	},
 };
@@ -71,10 +83,16 @@ static void engine_cleanup(struct thread_data *td)
 
 static int engine_init(struct thread_data *td)
 {
+	const struct engine_options *o = td->eo;
 	unsigned int depth = td->o.iodepth;
-	struct engine *e = calloc(1, sizeof(*e));
+	struct engine *e;
 	int ret;
 
+	if (o->vectored && o->fixedbufs) {
+		td_verror(td, EINVAL, "ioevq: a registered buffer takes no vector");
+		return 1;
+	}
+	e = calloc(1, sizeof(*e));
 	if (!e) {
 		td_verror(td, ENOMEM, "ioevq: engine");
 		return 1;
@@ -100,6 +118,26 @@ static int engine_init(struct thread_data *td)
 	return 0;
 }
 
+/* Without them the job fails: its numbers would be of something else. */
+static int engine_post_init(struct thread_data *td)
+{
+	const struct engine_options *o = td->eo;
+	struct engine *e = td->io_ops_data;
+	struct ioevq_buffer buffer = {
+		.addr = (uintptr_t)td->orig_buffer, .len = td->orig_buffer_size,
+	};
+	int ret;
+
+	/* Nothing to transfer: a job of trims. */
+	if (!o->fixedbufs || !td->orig_buffer)
+		return 0;
+	ret = ioevq_register_buffers(&e->queue, &buffer, 1);
+	if (!ret)
+		return 0;
+	td_verror(td, -ret, "ioevq: register the buffers");
+	return 1;
+}
+
 static void prep_rw(struct engine *e, const struct engine_options *o, const struct io_u *io_u)
 {
 	unsigned int op = io_u->ddir == DDIR_READ ? IOEVQ_OP_READ : IOEVQ_OP_WRITE;
@@ -109,6 +147,8 @@ static void prep_rw(struct engine *e, const struct engine_options *o, const stru
 	if (!o->vectored) {
 		ioevq_prep_rw(req, op, io_u->file->fd, io_u->xfer_buf, io_u->xfer_buflen,
 			      io_u->offset, (uintptr_t)io_u);
+		if (o->fixedbufs)
+			req->op_flags = IOEVQ_RW_FIXED;
 		return;
 	}
 	iov->iov_base = io_u->xfer_buf;
@@ -253,6 +293,7 @@ struct ioengine_ops ioengine = {
 	.version = FIO_IOOPS_VERSION,
 	.flags = FIO_ASYNCIO_SYNC_TRIM | FIO_ASYNCIO_SETS_ISSUE_TIME,
 	.init = engine_init,
+	.post_init = engine_post_init,
 	.queue = engine_queue,
 	.commit = engine_commit,
 	.getevents = engine_getevents,
