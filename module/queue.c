@@ -12,6 +12,7 @@
 #include <linux/vmalloc.h>
 
 #include "buf.h"
+#include "clock.h"
 #include "compat/compat.h"
 #include "lane.h"
 #include "req.h"
@@ -51,6 +52,7 @@ static void queue_free(struct ioevq_queue *q)
 	flush_work(&q->fput_work);
 	mutex_lock(&q->mutex);
 	queue_drain(q);
+	ioevq_clocks_free(q);
 	mutex_unlock(&q->mutex);
 	WARN_ON_ONCE(atomic_read(&q->requests));
 	ioevq_ring_free(&q->ring);
@@ -177,6 +179,7 @@ static int queue_flush(struct file *file, fl_owner_t id)
 {
 	struct ioevq_queue *q = file->private_data;
 
+	ioevq_go_on(q, true);
 	spin_lock_irq(&q->lock);
 	/* Waiters are there only once the ring is. */
 	if (!list_empty(&q->waiters) && ioevq_recheck_due(q))
@@ -309,6 +312,7 @@ static __poll_t queue_poll(struct file *file, poll_table *pt)
 	struct ioevq_queue *q = file->private_data;
 	bool ready = false, look = false;
 
+	ioevq_go_on(q, true);
 	poll_wait(file, &q->poll_wait, pt);
 	spin_lock_irq(&q->lock);
 	q->polled = true;

@@ -4,6 +4,7 @@
  *
  *   main -> ioctl -> queue -> source table -> src_* -> fclose, nest, aio -> lane, env, buf
  *           src_aio -> src_stream -> stream -> watch, fclose, lane, env
+ *           src_timer -> clock   src_timer, wait -> reaped -> recheck
  *           ioctl -> wait -> recheck   src_* -> watch -> recheck -> req -> index, wake
  *           wake, index -> ring, conc, limit
  *
@@ -35,6 +36,7 @@
 #include "ring.h"
 
 struct ioevq_buf;
+struct ioevq_clocks;
 struct ioevq_waiter;
 
 #define IOEVQ_MAX_LANES		16
@@ -66,6 +68,7 @@ struct ioevq_queue {
 	u64 wakeups;			/* lock; statistics */
 	struct list_head recheck;	/* lock; files to be looked at; see recheck.c */
 	struct list_head level;		/* lock; the same when their last event is reaped */
+	struct list_head unreaped;	/* lock; who goes on when that is; see reaped.c */
 	bool looking;			/* lock; somebody is at it */
 	u32 found;			/* lock; events that he has posted */
 	bool slept_on_level;		/* lock; a waiter left it to who has the mutex */
@@ -75,6 +78,7 @@ struct ioevq_queue {
 	u64 alert;			/* lock; what for */
 	struct ioevq_conc conc;		/* see there */
 	struct ioevq_nested nested;	/* see there */
+	struct ioevq_clocks *clocks;	/* mutex to set, once; or NULL */
 	struct ioevq_rec *done;		/* lock; final records, to be swept */
 	struct ioevq_rec *done_posts;	/* lock; the same of messages, or to be used again */
 	unsigned int inflight;		/* lock; I/O not given back, lanes running */

@@ -16,6 +16,14 @@
 /* Level watches that are taken up for a look at once, with interrupts off. */
 #define MAX_DUE		64
 
+/* What the mapped ring says of it. queue->lock is held. */
+void ioevq_recheck_set_flag(struct ioevq_queue *q)
+{
+	ioevq_ring_set_flag(&q->ring, IOEVQ_RING_RECHECK,
+			    q->looking || !list_empty(&q->recheck) || !list_empty(&q->level) ||
+			    !list_empty(&q->unreaped));
+}
+
 /*
  * Let a consumer look at the file. False: whoever had to know of it was told before, and
  * telling again could go round in a circle. queue->lock is held, in any context.
@@ -57,9 +65,7 @@ void ioevq_recheck_forget(struct ioevq_kreq *kreq)
 
 	list_del_init(&kreq->recheck);
 	kreq->level = false;
-	/* A look that is under way sets the flag itself. */
-	if (!q->looking && list_empty(&q->recheck) && list_empty(&q->level))
-		ioevq_ring_set_flag(&q->ring, IOEVQ_RING_RECHECK, false);
+	ioevq_recheck_set_flag(q);
 }
 
 static bool level_due(struct ioevq_queue *q)
@@ -102,8 +108,7 @@ static void end_look(struct ioevq_queue *q, struct list_head *todo)
 {
 	q->looking = false;
 	list_splice(todo, &q->recheck);
-	ioevq_ring_set_flag(&q->ring, IOEVQ_RING_RECHECK,
-			    !list_empty(&q->recheck) || !list_empty(&q->level));
+	ioevq_recheck_set_flag(q);
 }
 
 /* Drops queue->lock meanwhile. */

@@ -29,7 +29,7 @@ struct ioevq_kreq {
 	struct hlist_node by_file;	/* queue->mutex; queue->index, if there is a file */
 	struct file *file;		/* what it is about, or NULL; compared, not a reference */
 	int fd;				/* by which it was named; only compared */
-	struct list_head recheck;	/* queue->lock; queue->recheck or queue->level */
+	struct list_head recheck;	/* queue->lock; queue->recheck, level or unreaped */
 	ioevq_seq_t seq;		/* queue->lock; of the last event */
 	struct ioevq_cancel *fence;	/* queue->lock; the cancel that waits for us */
 	enum ioevq_state state;		/* queue->lock */
@@ -41,7 +41,7 @@ struct ioevq_kreq {
 
 /*
  * A source of events: one file, one row of the table in source.c. All functions
- * are called in process context under queue->mutex.
+ * are called in process context under queue->mutex, but for what says so.
  *
  * @size: of its request object; 0 = needs none, submit gets NULL and no mutex: who sends
  *	a message waits for nobody's submission
@@ -55,6 +55,8 @@ struct ioevq_kreq {
  * @cancel: complete now; false if that cannot be hurried
  * @recheck: look at the watched file again, and with @tell announce what it is ready
  *	for. Is it ready, or may it be?
+ * @reaped: go on: the event was taken for which ioevq_await_reap() was called. With queue->lock,
+ *	and without the mutex
  * @release: drop what is held; the object is freed afterwards
  */
 struct ioevq_source {
@@ -66,6 +68,7 @@ struct ioevq_source {
 	int (*submit)(struct ioevq_queue *q, struct ioevq_kreq *kreq, const struct ioevq_req *req);
 	bool (*cancel)(struct ioevq_kreq *kreq);
 	bool (*recheck)(struct ioevq_kreq *kreq, bool tell);
+	void (*reaped)(struct ioevq_kreq *kreq, bool news);
 	void (*release)(struct ioevq_kreq *kreq);
 };
 
@@ -87,7 +90,7 @@ int ioevq_sources_init(void);
 void ioevq_sources_exit(void);
 extern const struct ioevq_source ioevq_src_nop, ioevq_src_post, ioevq_src_poll, ioevq_src_read,
 	ioevq_src_write, ioevq_src_fsync, ioevq_src_child, ioevq_src_cancel, ioevq_src_poll_mod,
-	ioevq_src_close;
+	ioevq_src_close, ioevq_src_timer, ioevq_src_timer_mod;
 
 /* req.c */
 struct ioevq_kreq *ioevq_kreq_alloc(struct ioevq_queue *q, const struct ioevq_source *src, u32 op,
@@ -104,7 +107,14 @@ bool ioevq_cancel_now(struct ioevq_kreq *kreq);
 int ioevq_done(struct ioevq_kreq *kreq, s64 res, u64 data);
 void ioevq_sweep(struct ioevq_queue *q);
 
+/* reaped.c */
+void ioevq_await_reap(struct ioevq_kreq *kreq);
+bool ioevq_is_reaped(struct ioevq_kreq *kreq);
+bool ioevq_reaped_due(struct ioevq_queue *q);
+u32 ioevq_go_on(struct ioevq_queue *q, bool news);
+
 /* recheck.c */
+void ioevq_recheck_set_flag(struct ioevq_queue *q);
 void ioevq_recheck_forget(struct ioevq_kreq *kreq);
 bool ioevq_ask_recheck(struct ioevq_kreq *kreq);
 void ioevq_recheck_when_reaped(struct ioevq_kreq *kreq);

@@ -16,6 +16,8 @@ static const struct ioevq_source *const sources[IOEVQ_OP__COUNT] = {
 	[IOEVQ_OP_CANCEL] = &ioevq_src_cancel,
 	[IOEVQ_OP_POLL_MOD] = &ioevq_src_poll_mod,
 	[IOEVQ_OP_CLOSE] = &ioevq_src_close,
+	[IOEVQ_OP_TIMER] = &ioevq_src_timer,
+	[IOEVQ_OP_TIMER_MOD] = &ioevq_src_timer_mod,
 };
 
 const struct ioevq_source *ioevq_source(u32 op)

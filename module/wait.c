@@ -148,7 +148,8 @@ static int stay_awake(struct wait *wait)
 	if (signal_pending(current))
 		return -EINTR;
 	/* Whoever has no slot sleeps, and looks when he gets one. */
-	if (enough || !ioevq_recheck_due(q) || leave_files(q))
+	if (enough ||
+	    (!ioevq_reaped_due(q) && (!ioevq_recheck_due(q) || leave_files(q))))
 		return 0;
 	return wait->timed && ktime_after(hrtimer_cb_get_time(&wait->timeout.timer),
 					  hrtimer_get_expires(&wait->timeout.timer)) ? -ETIME : 1;
@@ -291,16 +292,18 @@ static void hand_on_clock(struct wait *wait)
 static int look_and_take(struct wait *wait)
 {
 	struct ioevq_queue *q = wait->q;
-	u32 found = 0;
+	bool comes = wait->min || wait->max;
 	int ret = 0;
+	u32 found;
 
-	if (wait->min || wait->max)
+	if (comes)
 		ret = ioevq_conc_join(&q->conc, &wait->w.consumer);
 	if (ret)
 		return ret;
+	found = ioevq_go_on(q, !comes);
 	if (!wait->only_submits)
-		found = ioevq_recheck(q, wait->max ? wait->max - wait->taken : U64_MAX,
-				      wait->patient);
+		found += ioevq_recheck(q, wait->max ? wait->max - wait->taken : U64_MAX,
+				       wait->patient);
 	if (wait->w.rechecker) {
 		spin_lock_irq(&q->lock);
 		end_recheck(q, &wait->w);
@@ -311,6 +314,8 @@ static int look_and_take(struct wait *wait)
 		ret = take_events(q, wait->events + wait->taken, wait->max - wait->taken);
 		if (ret > 0)
 			wait->taken += ret;
+		/* What goes on may be for others, while we are busy with what we have. */
+		ioevq_go_on(q, true);
 	} else if (ret > 0) {
 		/* Who only waits takes from the mapped ring. */
 		wait->taken = ret;

@@ -226,6 +226,7 @@ void ioevq_wake_init(struct ioevq_queue *q)
 	INIT_LIST_HEAD(&q->waiters);
 	INIT_LIST_HEAD(&q->recheck);
 	INIT_LIST_HEAD(&q->level);
+	INIT_LIST_HEAD(&q->unreaped);
 	init_waitqueue_head(&q->poll_wait);
 	init_irq_work(&q->poll_kick, kick_pollers);
 	ioevq_conc_init(&q->conc, kick_held_back);

@@ -25,6 +25,8 @@ static const unsigned int uses[IOEVQ_OP__COUNT] = {
 	/* And the address and the offset of a change. */
 	[IOEVQ_OP_POLL_MOD] = USES_FD | USES_ARG,
 	[IOEVQ_OP_CLOSE] = USES_FD,
+	[IOEVQ_OP_TIMER] = USES_OFF | USES_LEN | USES_ARG,
+	[IOEVQ_OP_TIMER_MOD] = USES_ADDR | USES_OFF | USES_LEN | USES_ARG,
 };
 
 FIXTURE(request)
@@ -56,6 +58,8 @@ FIXTURE_SETUP(request)
 	ioevq_prep(&good[IOEVQ_OP_POLL_MOD], IOEVQ_OP_POLL_MOD, self->event, 1);
 	good[IOEVQ_OP_POLL_MOD].op_flags = IOEVQ_POLL_EDGE;
 	ioevq_prep_close(&good[IOEVQ_OP_CLOSE], self->event, 1);
+	ioevq_prep_timer(&good[IOEVQ_OP_TIMER], 0, BOUND_NS, 0, 7);
+	ioevq_prep_timer_mod(&good[IOEVQ_OP_TIMER_MOD], 7, 0, BOUND_NS, 0, 1);
 }
 
 FIXTURE_TEARDOWN(request)

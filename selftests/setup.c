@@ -52,6 +52,8 @@ static int submit_op(const struct ioevq *q, unsigned int op)
 			 IOEVQ_POLL_CONFIRM | IOEVQ_POLL_EXCLUSIVE | IOEVQ_POLL_LIFO | \
 			 IOEVQ_POLL_UNIQUE | IOEVQ_POLL_QUIET)
 
+#define TIMER_FLAGS	(IOEVQ_TIMER_ABSTIME | IOEVQ_TIMER_BOOTTIME | IOEVQ_TIMER_REALTIME)
+
 TEST_F(setup, law_14_info)
 {
 	static const unsigned int op_flags[IOEVQ_OP__COUNT] = {
@@ -64,6 +66,8 @@ TEST_F(setup, law_14_info)
 				    IOEVQ_CANCEL_EXACT,
 		[IOEVQ_OP_POLL_MOD] = (POLL_FLAGS & ~IOEVQ_POLL_UNIQUE) | IOEVQ_POLL_MOD_MATCH |
 				      IOEVQ_POLL_MOD_USER_DATA,
+		[IOEVQ_OP_TIMER] = TIMER_FLAGS,
+		[IOEVQ_OP_TIMER_MOD] = TIMER_FLAGS,
 	};
 	static const unsigned int req_flags[IOEVQ_OP__COUNT] = {
 		[IOEVQ_OP_READ] = IOEVQ_REQ_SKIP_SUCCESS | IOEVQ_REQ_AFTER,
@@ -72,6 +76,7 @@ TEST_F(setup, law_14_info)
 		[IOEVQ_OP_CANCEL] = IOEVQ_REQ_SKIP_SUCCESS,
 		[IOEVQ_OP_POLL_MOD] = IOEVQ_REQ_SKIP_SUCCESS,
 		[IOEVQ_OP_CLOSE] = IOEVQ_REQ_SKIP_SUCCESS,
+		[IOEVQ_OP_TIMER_MOD] = IOEVQ_REQ_SKIP_SUCCESS,
 	};
 	struct ioevq_info info;
 	unsigned int op;

@@ -118,6 +118,23 @@
  *	its data the number of matched requests. If another thread closes fd meanwhile, what
  *	it names then is closed, as by close(2). Errors: EBADF, EINVAL (fd is this queue),
  *	EAGAIN as above.
+ * @IOEVQ_OP_TIMER: tell when a time has come. off is the time in nanoseconds, from now on or
+ *	of a clock, len the period after it, or 0 for once; op_flags is a set of &enum
+ *	ioevq_timer_flags. op_arg is the slack in nanoseconds: how much later than that an event
+ *	may come if it saves an interrupt. Never does one come before its time. What has passed
+ *	is told at once, off 0 is; the end of time (2^63 - 1) does not come. The event's result
+ *	is 0, its data the overruns: how many times more it has expired since the event before.
+ *	With a period it has %IOEVQ_EVENT_MORE. While one event of such a timer is not taken
+ *	there is no other, and no interrupt, whatever the period: when it was taken what has
+ *	passed by then is told at once, or else the next time is waited for. So the queue must be
+ *	entered after it was taken from the mapped ring, see %IOEVQ_RING_RECHECK. Cancelled, its
+ *	last event has as data how many times it has expired that no event told of. Errors:
+ *	EINVAL (time or period beyond the end of time, flags), ENOMEM.
+ * @IOEVQ_OP_TIMER_MOD: set the timers of this queue whose user data is addr anew, as if they
+ *	were submitted now: off, len, op_flags and op_arg as of %IOEVQ_OP_TIMER. Then comes
+ *	the event of this request, its result the number of timers: events before it are as the
+ *	timers were, those after it as they are. Of the time before nothing is told any more.
+ *	Errors: EINVAL, ENOENT (no such timer, or it has ended).
  * @IOEVQ_OP__COUNT: private: number of operations
  *
  * Streams: READ and WRITE on pipes, FIFOs and sockets. off is %IOEVQ_POSITION. The request is
@@ -154,15 +171,17 @@ enum ioevq_op {
 	IOEVQ_OP_CANCEL = 7,
 	IOEVQ_OP_POLL_MOD = 8,
 	IOEVQ_OP_CLOSE = 9,
-	IOEVQ_OP__COUNT = 10
+	IOEVQ_OP_TIMER = 10,
+	IOEVQ_OP_TIMER_MOD = 11,
+	IOEVQ_OP__COUNT = 12
 };
 
 /**
  * enum ioevq_req_flags - flags of a request
  * @IOEVQ_REQ_SKIP_SUCCESS: if the request has succeeded when it is accepted, that was
  *	its answer, and it has no event. Where it must wait for others its event comes as
- *	usual. For %IOEVQ_OP_CANCEL, %IOEVQ_OP_POLL_MOD, %IOEVQ_OP_CLOSE, and, where the
- *	result has somewhere to go (results of &struct ioevq_enter; else EINVAL),
+ *	usual. For %IOEVQ_OP_CANCEL, %IOEVQ_OP_POLL_MOD, %IOEVQ_OP_TIMER_MOD, %IOEVQ_OP_CLOSE,
+ *	and, where the result has somewhere to go (results of &struct ioevq_enter; else EINVAL),
  *	%IOEVQ_OP_READ, %IOEVQ_OP_WRITE and %IOEVQ_OP_FSYNC (EOPNOTSUPP elsewhere).
  * @IOEVQ_REQ_AFTER: start when all requests on the same open file have ended that were
  *	submitted to this queue before, whatever became of them: fsync after write, write
@@ -266,6 +285,24 @@ enum ioevq_fsync_flags {
 };
 
 /**
+ * enum ioevq_timer_flags - op_flags of %IOEVQ_OP_TIMER and %IOEVQ_OP_TIMER_MOD, by the
+ *	values of &enum ioevq_enter_flags
+ * @IOEVQ_TIMER_ABSTIME: off is a time of the clock, not from now on. In a time namespace
+ *	(time_namespaces(7)) it is the time that the caller sees.
+ * @IOEVQ_TIMER_BOOTTIME: the clock is CLOCK_BOOTTIME, which goes on during suspend, instead
+ *	of CLOCK_MONOTONIC. The machine is not woken for it.
+ * @IOEVQ_TIMER_REALTIME: the clock is CLOCK_REALTIME, which may be set meanwhile, and with
+ *	%IOEVQ_TIMER_ABSTIME the timer follows that. Without it this changes nothing: how long
+ *	something takes has nothing to do with the time of day. Not with
+ *	%IOEVQ_TIMER_BOOTTIME (EINVAL).
+ */
+enum ioevq_timer_flags {
+	IOEVQ_TIMER_ABSTIME = 2,
+	IOEVQ_TIMER_BOOTTIME = 4,
+	IOEVQ_TIMER_REALTIME = 8
+};
+
+/**
  * enum ioevq_cancel_flags - op_flags of %IOEVQ_OP_CANCEL; all given must match
  * @IOEVQ_CANCEL_USER_DATA: requests whose user data is addr
  * @IOEVQ_CANCEL_FD: requests on the open file that fd names (EBADF if none)
@@ -359,7 +396,9 @@ struct ioevq_event {
  *	them in
  * @IOEVQ_RING_RECHECK: the kernel must look at watched files again before it
  *	can tell; IOEVQ_IOC_ENTER does that. Always set while a level-triggered watch was
- *	ready when it was looked at last.
+ *	ready when it was looked at last, and while an event of a repeating timer is there.
+ *	Such an event is best taken by IOEVQ_IOC_ENTER: who takes it from the mapped ring
+ *	has to enter after, for until somebody does the timer rests.
  * @IOEVQ_RING_LIMITED: the queue has a concurrency value: take by IOEVQ_IOC_ENTER,
  *	which counts. Who takes from the mapped ring all the same, without having
  *	been let go by a wait, is not counted.

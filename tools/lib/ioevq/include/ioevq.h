@@ -289,7 +289,10 @@ int ioevq_poll_mod(const struct ioevq *q, int fd, uint32_t mask, uint32_t mode,
 /* ioevq_take_slow - private: what ioevq_take() does when the ring is empty */
 int ioevq_take_slow(const struct ioevq *q, struct ioevq_event *event);
 
-/* ioevq_take_mapped - private: one event from the mapped ring, 1 or 0 */
+/*
+ * ioevq_take_mapped - private: one event from the mapped ring, 1 or 0. There may be one all the
+ * same that has to be taken by a system call.
+ */
 static inline int ioevq_take_mapped(const struct ioevq *q, struct ioevq_event *event)
 {
 	struct ioevq_ring *ring = q->ring;
@@ -298,6 +301,9 @@ static inline int ioevq_take_mapped(const struct ioevq *q, struct ioevq_event *e
 	/* Pairs with the kernel's smp_store_release() of the tail. */
 	while (head != __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE)) {
 		*event = q->slots[head & q->mask];
+		/* The kernel has to see that this one is taken, for its timer to go on. */
+		if (event->op == IOEVQ_OP_TIMER && event->flags & IOEVQ_EVENT_MORE)
+			return 0;
 		/*
 		 * Success: nobody took it before us, and the kernel cannot have
 		 * written over it meanwhile. Failure loads the new head. A full
@@ -316,7 +322,7 @@ static inline int ioevq_take_mapped(const struct ioevq *q, struct ioevq_event *e
  *
  * No system call, unless the kernel asked for one by a flag in the ring. It always
  * does on a queue with a concurrency value, and where a level-triggered watch was ready
- * last time.
+ * last time. Events of repeating timers are taken by one.
  * Returns 1, 0 (no event), or a negative errno of IOEVQ_IOC_ENTER.
  */
 static inline int ioevq_take(const struct ioevq *q, struct ioevq_event *event)
@@ -325,7 +331,9 @@ static inline int ioevq_take(const struct ioevq *q, struct ioevq_event *event)
 
 	if (!(flags & (IOEVQ_RING_LIMITED | IOEVQ_RING_ALERT)) && ioevq_take_mapped(q, event))
 		return 1;
-	if (__atomic_load_n(&q->ring->flags, __ATOMIC_RELAXED))
+	if (__atomic_load_n(&q->ring->flags, __ATOMIC_RELAXED) ||
+	    __atomic_load_n(&q->ring->head, __ATOMIC_RELAXED) !=
+	    __atomic_load_n(&q->ring->tail, __ATOMIC_RELAXED))
 		return ioevq_take_slow(q, event);
 	return 0;
 }
@@ -468,6 +476,30 @@ static inline void ioevq_prep_child(struct ioevq_req *req, pid_t pid, uint32_t r
 	ioevq_prep(req, IOEVQ_OP_CHILD, -1, user_data);
 	req->len = (uint64_t)pid;
 	req->op_arg = reserve;
+}
+
+/*
+ * @flags: 0 or of enum ioevq_timer_flags; @time_ns: from now on or of the clock; @period_ns:
+ * after that, 0 = once. Slack may be set in req->op_arg.
+ */
+static inline void ioevq_prep_timer(struct ioevq_req *req, uint32_t flags, uint64_t time_ns,
+				    uint64_t period_ns, uint64_t user_data)
+{
+	ioevq_prep(req, IOEVQ_OP_TIMER, -1, user_data);
+	req->off = time_ns;
+	req->len = period_ns;
+	req->op_flags = flags;
+}
+
+/* @match: user data of the timers; @done: of the event that none follows that is as they were */
+static inline void ioevq_prep_timer_mod(struct ioevq_req *req, uint64_t match, uint32_t flags,
+					uint64_t time_ns, uint64_t period_ns, uint64_t done)
+{
+	ioevq_prep(req, IOEVQ_OP_TIMER_MOD, -1, done);
+	req->addr = match;
+	req->off = time_ns;
+	req->len = period_ns;
+	req->op_flags = flags;
 }
 
 /*
