@@ -3,7 +3,7 @@
  * A queue, its requests and the lock order. Arrows between the files go one way:
  *
  *   main -> ioctl -> queue -> source table -> src_* -> fclose, nest, aio -> lane, env, buf
- *           src_aio -> src_stream -> stream -> watch, fclose, lane, env
+ *           src_aio -> src_stream -> stream -> watch, fclose, lane, env   src_child -> child
  *           src_timer -> clock   src_timer, wait -> reaped -> recheck
  *           ioctl -> wait -> recheck   src_* -> watch -> recheck -> req -> index, wake
  *           wake, index -> ring, conc, limit

@@ -1,26 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CHILD: child processes that ended.
+ * CHILD: child processes that ended, stopped or went on.
  *
  * Any child: an entry in the queue that wait4(2) itself sleeps on; the kernel
  * wakes it with the child as the key, for exit, stop and continue
  * (__wake_up_parent(), kernel/signal.c), before wait4() can find the child. One
- * pid: the queue of its struct pid that pidfds poll.
+ * process: the queue of its struct pid that pidfds poll, and for stop and continue the
+ * other one as well.
  *
  * The wake-ups come with interrupts off and tasklist_lock and siglock held: look
  * at fields of the child, post, and take no lock but the queue's.
  */
+#include <linux/file.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 
+#include "child.h"
 #include "req.h"
+#include "compat/pidfd.h"
 
 #define DEFAULT_RESERVE	16
 #define MAX_RESERVE	4096
-/* Who is told of one end: all of them while tasklist_lock is held, interrupts off. */
+/*
+ * Of a user's requests, who is told of one end: all of them while tasklist_lock is held,
+ * interrupts off.
+ */
 #define MAX_TOLD	64
+
+#define CHANGES		(IOEVQ_CHILD_STOPPED | IOEVQ_CHILD_CONTINUED)
 
 struct child_watch {
 	struct ioevq_kreq kreq;
@@ -28,106 +37,104 @@ struct child_watch {
 	struct pid *pid;		/* the one, or the parent's own */
 	struct pid_namespace *ns;	/* whose numbers we tell */
 	wait_queue_entry_t pid_wait;	/* on pid->wait_pidfd */
-	wait_queue_entry_t any_wait;	/* on the parent's wait_chldexit */
-	struct ioevq_rec *spare;	/* queue->lock; records for exits */
-	struct ioevq_rec *rescan_spare;	/* queue->lock; &rescan when not waiting */
-	struct ioevq_rec rescan;
+	wait_queue_entry_t parent_wait;	/* on the parent's wait_chldexit */
+	u32 flags;			/* constant; &enum ioevq_child_flags */
+	bool one;			/* constant */
+	bool told_by_parent;		/* constant; parent_wait is in use */
+	struct ioevq_rec *spare;	/* queue->lock; for exits and, of any, changes */
+	struct ioevq_rec *other_spare;	/* queue->lock; &other when not waiting */
+	struct ioevq_rec other;		/* of any: RESCAN; of one: its state */
+	struct ioevq_rec first;		/* of one: its exit, if its usage is the last */
 	struct ioevq_rec *recs;
 };
 
-/*
- * Would wait4() find it? EXIT_TRACE is a zombie that its tracer is reaping: it
- * is a plain zombie again before the lock is dropped (wait_task_zombie()).
- */
-static bool is_waitable(struct task_struct *p)
+static bool wants_usage(struct child_watch *w)
 {
-	return READ_ONCE(p->exit_state) & EXIT_ZOMBIE && thread_group_leader(p) &&
-	       thread_group_empty(p);
+	return w->flags & IOEVQ_CHILD_USAGE;
 }
 
-static u64 child_data(struct task_struct *p)
-{
-	u64 ns = p->signal->sum_sched_runtime + p->se.sum_exec_runtime;
-	int status = p->signal->flags & SIGNAL_GROUP_EXIT ? p->signal->group_exit_code
-							  : p->exit_code;
-
-	return (u64)(status & 0xffff) | div_u64(ns, NSEC_PER_USEC) << 16;
-}
-
-/* As do_notify_parent() decides it. */
-static u32 child_flags(struct task_struct *p)
-{
-	struct task_struct *parent = rcu_dereference_raw(p->parent);
-	struct sighand_struct *sighand = rcu_dereference_raw(parent->sighand);
-	struct k_sigaction *action;
-	int sig = p->exit_signal;
-
-	if (sig != SIGCHLD && p->parent_exec_id != READ_ONCE(parent->self_exec_id))
-		sig = SIGCHLD;
-	if (p->ptrace || sig != SIGCHLD || !sighand)
-		return 0;
-	action = &sighand->action[SIGCHLD - 1];
-	if (action->sa.sa_handler == SIG_IGN || action->sa.sa_flags & SA_NOCLDWAIT)
-		return IOEVQ_EVENT_AUTOREAP;
-	return 0;
-}
-
-static bool is_child_of(struct task_struct *p, struct task_struct *leader)
-{
-	return rcu_dereference_raw(p->real_parent)->signal == leader->signal;
-}
-
-/* The process of a pid, or NULL when it was reaped. RCU is held. */
-static struct task_struct *child_task(struct pid *pid)
-{
-	struct task_struct *p = pid_task(pid, PIDTYPE_TGID), *gone = NULL;
-
-	/* One thread's exec makes it the leader, and then the old leader dead. */
-	while (p && p != gone && READ_ONCE(p->exit_state) == EXIT_DEAD) {
-		gone = p;
-		/* de_thread() stores in the other order; amd64 keeps both. */
-		smp_rmb();
-		p = pid_task(pid, PIDTYPE_TGID);
-	}
-	return p == gone ? NULL : p;
-}
-
-/* Is somebody else its tracer? Then the tracer's wait4() finds it, not the parent's. */
-static bool is_traced_by_other(struct task_struct *p)
-{
-	return p->ptrace && !is_child_of(p, rcu_dereference_raw(p->parent));
-}
-
-/* Some exit has no event of its own. What waits already says so. queue->lock is held. */
+/* There is something that has no event of its own. What waits already says so. */
 static void post_rescan(struct child_watch *w)
 {
-	if (w->rescan_spare)
-		ioevq_post_more(&w->kreq, &w->rescan_spare, 0, IOEVQ_EVENT_RESCAN, 0, true);
+	if (w->other_spare)
+		ioevq_post_more(&w->kreq, &w->other_spare, 0, IOEVQ_EVENT_RESCAN, 0, true);
 }
 
-static int any_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
+/* Its end, and its usage right behind it. queue->lock is held, the request is live. */
+static void post_exit(struct child_watch *w, struct task_struct *p, u32 flags)
 {
-	struct child_watch *w = container_of(wait, struct child_watch, any_wait);
+	pid_t nr = task_pid_nr_ns(p, w->ns);
+
+	if (w->one && !wants_usage(w)) {
+		ioevq_complete_locked(&w->kreq, nr, flags, ioevq_child_data(p), true);
+		return;
+	}
+	if (!w->spare || (!w->one && wants_usage(w) && !w->spare->next)) {
+		post_rescan(w);
+		return;
+	}
+	ioevq_post_more(&w->kreq, &w->spare, nr, flags, ioevq_child_data(p), true);
+	if (!wants_usage(w))
+		return;
+	if (w->one)
+		ioevq_complete_locked(&w->kreq, nr, IOEVQ_EVENT_USAGE,
+				      ioevq_child_system_us(p), true);
+	else
+		ioevq_post_more(&w->kreq, &w->spare, nr, IOEVQ_EVENT_USAGE,
+				ioevq_child_system_us(p), true);
+}
+
+/*
+ * It stopped or went on. Of one there is a single record for that: while it waits for room
+ * it is brought up to date, and tells that there was more. queue->lock is held, the request
+ * is live.
+ */
+static void post_change(struct child_watch *w, struct task_struct *p, int status)
+{
+	pid_t nr = task_pid_nr_ns(p, w->ns);
+
+	if (!w->one && w->spare) {
+		ioevq_post_more(&w->kreq, &w->spare, nr, 0, status, true);
+	} else if (!w->one) {
+		post_rescan(w);
+	} else if (w->other_spare) {
+		ioevq_post_more(&w->kreq, &w->other_spare, nr, 0, status, true);
+	} else {
+		w->other.ev.data = status;
+		w->other.ev.flags |= IOEVQ_EVENT_RESCAN;
+	}
+}
+
+/* A child of the watcher has changed. */
+static int parent_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
+{
+	struct child_watch *w = container_of(wait, struct child_watch, parent_wait);
 	struct ioevq_queue *q = w->kreq.q;
 	struct task_struct *p = key;
 	unsigned long flags;
+	bool ended;
+	int status;
 
-	if (!p || !is_waitable(p) || !is_child_of(p, w->leader))
+	if (!p || !ioevq_is_child_of(p, w->leader) || (w->one && task_pid(p) != w->pid))
+		return 0;
+	ended = ioevq_child_is_waitable(p);
+	status = ended ? 0 : ioevq_child_change(p, w->flags);
+	/* The end of one is told by its pid. */
+	if (ended ? w->one : !status)
 		return 0;
 	spin_lock_irqsave(&q->lock, flags);
 	if (w->kreq.state != IOEVQ_LIVE)
 		;
-	else if (w->spare)
-		ioevq_post_more(&w->kreq, &w->spare, task_pid_nr_ns(p, w->ns), child_flags(p),
-				child_data(p), true);
+	else if (ended)
+		post_exit(w, p, ioevq_child_flags(p));
 	else
-		post_rescan(w);
+		post_change(w, p, status);
 	spin_unlock_irqrestore(&q->lock, flags);
 	return 0;
 }
 
 /* The parent itself ended: its children are others' now. */
-static int parent_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
+static int self_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
 {
 	struct child_watch *w = container_of(wait, struct child_watch, pid_wait);
 	struct task_struct *p;
@@ -135,14 +142,31 @@ static int parent_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, vo
 
 	rcu_read_lock();
 	p = pid_task(w->pid, PIDTYPE_TGID);
-	gone = !p || (p->exit_state && thread_group_empty(p));
+	gone = !p || ioevq_child_has_exited(p);
 	rcu_read_unlock();
 	if (gone)
 		ioevq_complete(&w->kreq, 0, IOEVQ_EVENT_CLOSED, 0);
 	return 0;
 }
 
-/* The one child may have ended. Woken often, posts once. */
+/* Who is not its parent, or no more, is told that it ended, and not how. */
+static void complete_foreign(struct child_watch *w)
+{
+	ioevq_complete(&w->kreq, pid_nr_ns(w->pid, w->ns), IOEVQ_EVENT_FOREIGN, 0);
+}
+
+static void complete_exit(struct child_watch *w, struct task_struct *p, u32 flags)
+{
+	struct ioevq_queue *q = w->kreq.q;
+	unsigned long irqflags;
+
+	spin_lock_irqsave(&q->lock, irqflags);
+	if (w->kreq.state == IOEVQ_LIVE)
+		post_exit(w, p, flags);
+	spin_unlock_irqrestore(&q->lock, irqflags);
+}
+
+/* The one may have ended. Woken often, posts once. */
 static int one_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
 {
 	struct child_watch *w = container_of(wait, struct child_watch, pid_wait);
@@ -150,8 +174,12 @@ static int one_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void 
 
 	rcu_read_lock();
 	p = pid_task(w->pid, PIDTYPE_TGID);
-	if (p && is_waitable(p) && !is_traced_by_other(p))
-		ioevq_complete(&w->kreq, pid_nr_ns(w->pid, w->ns), child_flags(p), child_data(p));
+	if (p && ioevq_is_child_of(p, w->leader)) {
+		if (ioevq_child_has_ended(p))
+			complete_exit(w, p, ioevq_child_flags(p));
+	} else if (!p || ioevq_child_has_exited(p)) {
+		complete_foreign(w);
+	}
 	rcu_read_unlock();
 	return 0;
 }
@@ -161,6 +189,7 @@ static void child_init(struct child_watch *w, struct pid *pid)
 	w->leader = get_task_struct(current->group_leader);
 	w->pid = pid;
 	w->ns = get_pid_ns(task_active_pid_ns(current));
+	w->other_spare = &w->other;
 }
 
 static void child_exit(struct child_watch *w)
@@ -175,30 +204,40 @@ static void child_release(struct ioevq_kreq *kreq)
 {
 	struct child_watch *w = container_of(kreq, struct child_watch, kreq);
 
-	if (w->recs)
-		remove_wait_queue(&w->leader->signal->wait_chldexit, &w->any_wait);
+	if (w->told_by_parent)
+		remove_wait_queue(&w->leader->signal->wait_chldexit, &w->parent_wait);
 	remove_wait_queue(&w->pid->wait_pidfd, &w->pid_wait);
 	child_exit(w);
 }
 
-/* Join a wait queue, unless too many of us are there. */
-static int child_join(wait_queue_head_t *head, wait_queue_entry_t *wait, wait_queue_func_t wake)
+/* Join a wait queue, unless too many of the user's are there: others keep nobody out. */
+static int child_join(struct child_watch *w, wait_queue_head_t *head, wait_queue_entry_t *wait,
+		      wait_queue_func_t wake)
 {
 	wait_queue_entry_t *other;
 	unsigned int n = 0;
 
 	init_waitqueue_func_entry(wait, wake);
+	wait->private = w->kreq.q->user;
 	spin_lock_irq(&head->lock);
 	list_for_each_entry(other, &head->head, entry)
-		n += other->func == wake;
+		n += other->func == wake && other->private == wait->private;
 	if (n < MAX_TOLD)
 		__add_wait_queue(head, wait);
 	spin_unlock_irq(&head->lock);
 	return n < MAX_TOLD ? 0 : -EBUSY;
 }
 
-/* Children that had ended before the watch began have no event: say that there are. */
-static void announce_zombies(struct child_watch *w)
+static int join_parent(struct child_watch *w)
+{
+	int err = child_join(w, &w->leader->signal->wait_chldexit, &w->parent_wait, parent_wake);
+
+	w->told_by_parent = !err;
+	return err;
+}
+
+/* What had happened before the watch began has no event: say that there is something. */
+static void announce_present(struct child_watch *w)
 {
 	struct ioevq_queue *q = w->kreq.q;
 	struct task_struct *p;
@@ -206,7 +245,8 @@ static void announce_zombies(struct child_watch *w)
 
 	rcu_read_lock();
 	for_each_process(p) {
-		found = is_child_of(p, w->leader) && is_waitable(p);
+		found = ioevq_is_child_of(p, w->leader) &&
+			(ioevq_child_is_waitable(p) || ioevq_child_state(p, w->flags));
 		if (found)
 			break;
 	}
@@ -228,6 +268,8 @@ static int watch_any(struct child_watch *w, u32 reserve)
 		return -EINVAL;
 	if (!reserve)
 		reserve = DEFAULT_RESERVE;
+	if (wants_usage(w))
+		reserve *= 2;
 	w->recs = kvcalloc(reserve, sizeof(*w->recs), GFP_KERNEL_ACCOUNT);
 	if (!w->recs)
 		return -ENOMEM;
@@ -235,24 +277,37 @@ static int watch_any(struct child_watch *w, u32 reserve)
 		w->recs[i].next = w->spare;
 		w->spare = &w->recs[i];
 	}
-	w->rescan_spare = &w->rescan;
 	child_init(w, get_pid(task_tgid(current)));
 	/* Before it can be told of anything; refused, it never is. */
 	ioevq_accept(&w->kreq);
-	err = child_join(&w->leader->signal->wait_chldexit, &w->any_wait, any_wake);
+	err = join_parent(w);
 	if (err) {
 		child_exit(w);
 		return err;
 	}
-	init_waitqueue_func_entry(&w->pid_wait, parent_wake);
+	init_waitqueue_func_entry(&w->pid_wait, self_wake);
 	add_wait_queue(&w->pid->wait_pidfd, &w->pid_wait);
-	announce_zombies(w);
+	announce_present(w);
 	return 0;
 }
 
-static bool has_ended(struct task_struct *p)
+/* It is not a zombie. Does wait4() have news of it? */
+static void announce_state(struct child_watch *w, struct task_struct *p)
 {
-	return p && is_waitable(p) && !is_traced_by_other(p);
+	struct ioevq_queue *q = w->kreq.q;
+	int status = ioevq_child_state(p, w->flags);
+
+	if (!status)
+		return;
+	spin_lock_irq(&q->lock);
+	if (w->kreq.state == IOEVQ_LIVE)
+		post_change(w, p, status);
+	spin_unlock_irq(&q->lock);
+}
+
+static bool child_has_ended(struct child_watch *w, struct task_struct *p)
+{
+	return p && ioevq_is_child_of(p, w->leader) && ioevq_child_has_ended(p);
 }
 
 /*
@@ -267,42 +322,89 @@ static void check_one(struct child_watch *w)
 	bool ended;
 
 	rcu_read_lock();
-	ended = has_ended(child_task(w->pid));
+	ended = child_has_ended(w, ioevq_child_task(w->pid));
 	rcu_read_unlock();
 	kill_pgrp(w->pid, 0, 1);
 	rcu_read_lock();
-	p = child_task(w->pid);
-	if (!p)
+	p = ioevq_child_task(w->pid);
+	if (!p && !(w->flags & IOEVQ_CHILD_PIDFD))
 		ioevq_complete(&w->kreq, -ECHILD, 0, 0);
-	else if (ended && has_ended(p))
-		ioevq_complete(&w->kreq, pid_nr_ns(w->pid, w->ns), 0, child_data(p));
+	else if (!p || (!ioevq_is_child_of(p, w->leader) && ioevq_child_has_exited(p)))
+		complete_foreign(w);
+	else if (ended && child_has_ended(w, p))
+		complete_exit(w, p, 0);
+	else if (ioevq_is_child_of(p, w->leader))
+		announce_state(w, p);
 	rcu_read_unlock();
 }
 
-static int watch_one(struct child_watch *w, pid_t nr)
+/* @pid is ours. */
+static int watch_one(struct child_watch *w, struct pid *pid)
 {
-	struct pid *pid = find_get_pid(nr);
-	struct task_struct *p;
-	bool ours;
 	int err;
 
-	rcu_read_lock();
-	p = pid ? child_task(pid) : NULL;
-	ours = p && is_child_of(p, current);
-	rcu_read_unlock();
-	if (!ours) {
-		put_pid(pid);
-		return -ECHILD;
-	}
+	w->one = true;
+	if (wants_usage(w))
+		w->spare = &w->first;
 	child_init(w, pid);
-	ioevq_accept(&w->kreq);
-	err = child_join(&pid->wait_pidfd, &w->pid_wait, one_wake);
+	/* Nobody is told before it is accepted: what is missed is seen by the check. */
+	err = child_join(w, &pid->wait_pidfd, &w->pid_wait, one_wake);
+	if (!err && w->flags & CHANGES) {
+		err = join_parent(w);
+		if (err)
+			remove_wait_queue(&pid->wait_pidfd, &w->pid_wait);
+	}
 	if (err) {
 		child_exit(w);
 		return err;
 	}
+	ioevq_accept(&w->kreq);
 	check_one(w);
 	return 0;
+}
+
+/* May we have what was asked for of it? */
+static int check_pid(struct pid *pid, u32 flags)
+{
+	struct task_struct *p;
+	int err = 0;
+
+	rcu_read_lock();
+	p = ioevq_child_task(pid);
+	if (p && ioevq_is_child_of(p, current))
+		;
+	else if (!(flags & IOEVQ_CHILD_PIDFD) || flags & CHANGES)
+		err = -ECHILD;
+	/* A thread. In this order: a process that goes is no thread first. */
+	else if (!pid_task(pid, PIDTYPE_TGID) && pid_task(pid, PIDTYPE_PID))
+		err = -EINVAL;
+	rcu_read_unlock();
+	return err;
+}
+
+static int watch_pid(struct child_watch *w, struct pid *pid)
+{
+	int err = pid ? check_pid(pid, w->flags) : -ECHILD;
+
+	if (err)
+		put_pid(pid);
+	return err ? err : watch_one(w, pid);
+}
+
+/* The process is watched and not the file, which may be closed. */
+static int watch_pidfd(struct ioevq_queue *q, struct child_watch *w, int fd)
+{
+	struct file *file = fget(fd);
+	struct pid *pid;
+
+	if (!file)
+		return -EBADF;
+	pid = compat_pidfd_pid(file);
+	if (pid && compat_pidfd_is_thread(file))
+		pid = NULL;
+	get_pid(pid);
+	ioevq_queue_fput(q, file);
+	return pid ? watch_pid(w, pid) : -EINVAL;
 }
 
 static int child_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq,
@@ -310,16 +412,22 @@ static int child_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq,
 {
 	struct child_watch *w = container_of(kreq, struct child_watch, kreq);
 
+	w->flags = req->op_flags;
+	if (w->flags & IOEVQ_CHILD_PIDFD)
+		return req->len || req->op_arg ? -EINVAL : watch_pidfd(q, w, req->fd);
+	if (req->fd != -1)
+		return -EINVAL;
 	if (!req->len)
 		return watch_any(w, req->op_arg);
 	if (req->op_arg || req->len > INT_MAX)
 		return -EINVAL;
-	return watch_one(w, req->len);
+	return watch_pid(w, find_get_pid(req->len));
 }
 
 const struct ioevq_source ioevq_src_child = {
 	.size = sizeof(struct child_watch),
-	.uses = IOEVQ_USES_LEN | IOEVQ_USES_ARG,
+	.op_flags = CHANGES | IOEVQ_CHILD_USAGE | IOEVQ_CHILD_PIDFD,
+	.uses = IOEVQ_USES_FD | IOEVQ_USES_LEN | IOEVQ_USES_ARG,
 	.submit = child_submit,
 	.cancel = ioevq_cancel_now,
 	.release = child_release,

@@ -87,14 +87,16 @@
  *	as above; EINVAL (range, flags; the file system has no fsync).
  * @IOEVQ_OP_CHILD: tell of child processes that ended, when wait4(2) would
  *	succeed. len is a process ID in the caller's PID namespace, or 0 for every
- *	present and future child of the calling process. With 0, op_arg is the
+ *	present and future child of the calling process; op_flags is a set of &enum
+ *	ioevq_child_flags. With 0, op_arg is the
  *	number of exits to reserve memory for (0 = 16, at most 4096): more than
  *	that between two visits to the queue are announced by one event with
  *	%IOEVQ_EVENT_RESCAN, to be resolved by waitid(2). The event's result is the
  *	process ID, its data %IOEVQ_CHILD_STATUS and %IOEVQ_CHILD_CPU_US. Nothing
  *	is reaped and SIGCHLD is not touched. Errors: ECHILD (not a child of the
- *	caller), EINVAL, EBUSY (64 requests, of any queues, tell of this process,
- *	or of all children, already).
+ *	caller), EINVAL (also: a pidfd of a thread, or no pidfd), EBADF, EBUSY (64 requests of
+ *	this user, of any queues, tell of this process, or of all children, already). See
+ *	`Children` below.
  * @IOEVQ_OP_CANCEL: end all requests of this queue that match. op_flags is a
  *	set of &enum ioevq_cancel_flags: user data in addr, descriptor in fd,
  *	operation in len; all that are given must match, none given matches every
@@ -159,6 +161,13 @@
  *
  * The last close of the file ends the request: %IOEVQ_EVENT_CLOSED, with -ECANCELED
  * or what was written. Cancelled, it ends at once; nothing was read.
+ *
+ * Children: process IDs are those of the PID namespace of who submitted the request, 0 for a
+ * process that has none there. A child that is traced by another process has ended when its
+ * tracer has taken note. A request for one process ends with that process: if it is no child
+ * of the submitter, or no more because that has ended first, its event has
+ * %IOEVQ_EVENT_FOREIGN. One for all children ends with the submitter, %IOEVQ_EVENT_CLOSED. The
+ * ID of a child is not used again before it is reaped.
  */
 enum ioevq_op {
 	IOEVQ_OP_NOP = 0,
@@ -285,6 +294,38 @@ enum ioevq_fsync_flags {
 };
 
 /**
+ * enum ioevq_child_flags - op_flags of %IOEVQ_OP_CHILD
+ * @IOEVQ_CHILD_STOPPED: tell of children that were stopped by a signal, too, as waitid(2)
+ *	does with WSTOPPED. Every such event carries %IOEVQ_EVENT_MORE, and a status for
+ *	WIFSTOPPED() in its data without a CPU time. It tells what wait4(2) would have found
+ *	when the event was posted: what was over by then is not told of, and what waitid(2)
+ *	has not taken may be told twice. Where the child is traced by its parent, debugging
+ *	has its stops, and none are told.
+ * @IOEVQ_CHILD_CONTINUED: the same for SIGCONT, WCONTINUED and WIFCONTINUED()
+ * @IOEVQ_CHILD_USAGE: the event of an exit carries %IOEVQ_EVENT_MORE, and the next of this
+ *	request, right behind it, has %IOEVQ_EVENT_USAGE: the same result, and its data are
+ *	the microseconds of %IOEVQ_CHILD_CPU_US that were spent in the kernel. The others were
+ *	spent in user mode. Not where the event has %IOEVQ_EVENT_FOREIGN.
+ * @IOEVQ_CHILD_PIDFD: the process that fd, a pidfd (pidfd_open(2)), refers to; len is 0. It
+ *	may be that of any process: if it is not a child when it ends, its event has
+ *	%IOEVQ_EVENT_FOREIGN. The process is watched and not the descriptor, which may be
+ *	closed, and %IOEVQ_CANCEL_FD does not match. ECHILD: not a child, and its stops are
+ *	asked for.
+ *
+ * Stops of one process are told by a wait queue of its parent, where at most 64 such
+ * requests and those for all children can be (EBUSY). While an event of a stop waits in the
+ * backlog and there is another, that of one process is brought up to date and gets
+ * %IOEVQ_EVENT_RESCAN: it tells of the last change only. Those of all children use what is
+ * reserved for exits.
+ */
+enum ioevq_child_flags {
+	IOEVQ_CHILD_STOPPED = 1,
+	IOEVQ_CHILD_CONTINUED = 2,
+	IOEVQ_CHILD_USAGE = 4,
+	IOEVQ_CHILD_PIDFD = 8
+};
+
+/**
  * enum ioevq_timer_flags - op_flags of %IOEVQ_OP_TIMER and %IOEVQ_OP_TIMER_MOD, by the
  *	values of &enum ioevq_enter_flags
  * @IOEVQ_TIMER_ABSTIME: off is a time of the clock, not from now on. In a time namespace
@@ -356,17 +397,24 @@ struct ioevq_req {
  *	ignored): wait4(2) will not find it
  * @IOEVQ_EVENT_RESCAN: children may have ended that have no event of their own,
  *	or had ended before the watch began: call waitid(2) with WNOHANG until it
- *	finds none
+ *	finds none. The same of stops, if they are asked for. With a process ID: it changed
+ *	more often than there are events.
  * @IOEVQ_EVENT_ALERT: the queue is alerted, see %IOEVQ_CONTROL_ALERT. Such an event
  *	belongs to no request: op is %IOEVQ_OP_NOP, user_data the argument of the
  *	alert. It comes alone, to every wait, until the alert is cleared.
+ * @IOEVQ_EVENT_FOREIGN: a process ended that is not a child of who watches it: how is not
+ *	known, the data are 0. It may be known to its parent only, or to nobody any more.
+ * @IOEVQ_EVENT_USAGE: CPU time of the child whose event came before, see
+ *	%IOEVQ_CHILD_USAGE
  */
 enum ioevq_event_flags {
 	IOEVQ_EVENT_MORE = 1,
 	IOEVQ_EVENT_CLOSED = 2,
 	IOEVQ_EVENT_AUTOREAP = 4,
 	IOEVQ_EVENT_RESCAN = 8,
-	IOEVQ_EVENT_ALERT = 16
+	IOEVQ_EVENT_ALERT = 16,
+	IOEVQ_EVENT_FOREIGN = 32,
+	IOEVQ_EVENT_USAGE = 64
 };
 
 /**
@@ -387,7 +435,10 @@ struct ioevq_event {
 
 /* IOEVQ_CHILD_STATUS - wait status in the data of a child event, see wait(2) */
 #define IOEVQ_CHILD_STATUS(data)	((int)((data) & 0xffff))
-/* IOEVQ_CHILD_CPU_US - CPU time of the process in microseconds, user and system */
+/*
+ * IOEVQ_CHILD_CPU_US - CPU time of the process in microseconds, user and system, of all its
+ * threads; not of children that it waited for
+ */
 #define IOEVQ_CHILD_CPU_US(data)	((data) >> 16)
 
 /**
