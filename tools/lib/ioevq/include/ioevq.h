@@ -17,8 +17,10 @@
 
 #include <linux/aio_abi.h>
 #include <linux/ioevq.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -259,6 +261,42 @@ int ioevq_take_messages(int mq, uint64_t user_data, struct ioevq_event *events, 
 			size_t size, unsigned int max);
 
 /*
+ * ioevq_child_siginfo - what an event of IOEVQ_OP_CHILD says, as waitid(2) says it
+ * @event: of an exit, a stop or SIGCONT: no IOEVQ_EVENT_RESCAN, IOEVQ_EVENT_FOREIGN,
+ *	IOEVQ_EVENT_USAGE, and a result of more than 0
+ * @info: si_pid, si_code and si_status are filled; si_uid is not known
+ */
+void ioevq_child_siginfo(const struct ioevq_event *event, siginfo_t *info);
+
+/*
+ * ioevq_reap - take note of what an event of IOEVQ_OP_CHILD tells of, and reap that child
+ * @info: filled by waitid(2); where the kernel has reaped the child already
+ *	(IOEVQ_EVENT_AUTOREAP) by ioevq_child_siginfo()
+ * @usage: filled, or NULL; with IOEVQ_EVENT_AUTOREAP all 0
+ *
+ * Touches no other child. Returns 1, or 0: this event has nothing, or another call has taken
+ * it; -EAGAIN: IOEVQ_EVENT_RESCAN, call ioevq_rescan(); -EINVAL: an event of something else.
+ */
+int ioevq_reap(const struct ioevq_event *event, siginfo_t *info, struct rusage *usage);
+
+typedef void ioevq_child_fn(const siginfo_t *info, const struct rusage *usage, void *arg);
+
+/*
+ * ioevq_rescan - reap what has no event of its own: after IOEVQ_EVENT_RESCAN
+ * @pids: the caller's own children, or NULL: all children of the process are
+ * @nr: their number
+ * @options: WEXITED, and WSTOPPED and WCONTINUED for who asked for these
+ * @tell: called for each that has news, once
+ *
+ * What is told here or by ioevq_reap() comes from waitid(2), so that each end is told once,
+ * whatever events of it are on their way still. A library must not pass NULL: it would take
+ * what belongs to the program around it. Does not wait. Returns how many were told of, or
+ * -EINVAL (options).
+ */
+int ioevq_rescan(const pid_t *pids, unsigned int nr, int options, ioevq_child_fn *tell,
+		 void *arg);
+
+/*
  * ioevq_cancel_* - end requests, see IOEVQ_OP_CANCEL
  * @done: user data of the event that tells that no event of a matched request
  *	will follow
@@ -469,6 +507,8 @@ static inline void ioevq_prep_fsync(struct ioevq_req *req, int fd, uint32_t flag
 /*
  * @pid: a child, or 0 for every present and future child of this process
  * @reserve: with pid 0: exits to reserve memory for, 0 = 16
+ *
+ * req->op_flags takes IOEVQ_CHILD_STOPPED, IOEVQ_CHILD_CONTINUED, IOEVQ_CHILD_USAGE.
  */
 static inline void ioevq_prep_child(struct ioevq_req *req, pid_t pid, uint32_t reserve,
 				    uint64_t user_data)
@@ -476,6 +516,14 @@ static inline void ioevq_prep_child(struct ioevq_req *req, pid_t pid, uint32_t r
 	ioevq_prep(req, IOEVQ_OP_CHILD, -1, user_data);
 	req->len = (uint64_t)pid;
 	req->op_arg = reserve;
+}
+
+/* @pidfd: of any process, child or not; it may be closed. @flags: 0 or IOEVQ_CHILD_... */
+static inline void ioevq_prep_child_pidfd(struct ioevq_req *req, int pidfd, uint32_t flags,
+					  uint64_t user_data)
+{
+	ioevq_prep(req, IOEVQ_OP_CHILD, pidfd, user_data);
+	req->op_flags = flags | IOEVQ_CHILD_PIDFD;
 }
 
 /*
