@@ -168,8 +168,6 @@ TEST_F(timer, law_02_each_period_is_counted)
 	EXPECT_EQ(0, requests(&self->q));
 }
 
-/* What is not taken is not told again: one event, and one interrupt, whatever the period. */
-/* Nor does it storm if they are taken: each interrupt is paid for by a system call. */
 /* It may be late by so much, and no more. */
 TEST_F(timer, law_02_slack)
 {
@@ -198,33 +196,29 @@ TEST_F(timer, law_02_slack)
 /* A queue of two, and a hundred timers: all are told of, in order of their time. */
 TEST_F(timer, law_03_by_time)
 {
-	int64_t base = now_ns() + 30 * MS, ticks;
+	__u32 at = IOEVQ_TIMER_REALTIME | IOEVQ_TIMER_ABSTIME;
+	int64_t base = now_of(CLOCK_REALTIME) + HOUR;
 	struct ioevq q;
 	unsigned int i;
 
 	ASSERT_EQ(0, ioevq_open(&q, 2, 0));
 	for (i = 0; i < 100; i++)
-		ASSERT_EQ(0, set_timer(&q, IOEVQ_TIMER_ABSTIME, base + i * 37 % 100 * 1000, 0,
-				       i * 37 % 100));
+		ASSERT_EQ(0, set_timer(&q, at, base + i * 37 % 100 * 1000, 0, i * 37 % 100));
 	/* And of one that repeats: in the backlog it counts, too. */
-	ASSERT_EQ(0, set_timer(&q, IOEVQ_TIMER_ABSTIME, base + MS, MS, 100));
+	ASSERT_EQ(0, set_timer(&q, at, base + MS, MS, 100));
+	EXPECT_EQ(0, query(&q).available);
+	ASSERT_EQ(0, shift_clock(3700));
 	ASSERT_TRUE(eventually(query(&q).available == 101));
-	ASSERT_TRUE(eventually(now_ns() > base + 20 * MS));
-	EXPECT_EQ(101, query(&q).available);
 	for (i = 0; i < 100; i++)
 		EXPECT_TRUE(rang(&q, i));
-	ticks = ticked(&q, 100);
-	EXPECT_LE(1, ticks);
-	EXPECT_LE(20, ticks + ticked(&q, 100));
+	EXPECT_LE(99999, ticked(&q, 100));
+	EXPECT_LE(1, ticked(&q, 100));
+	ASSERT_EQ(0, shift_clock(-3700));
 	EXPECT_LE(0, cancelled(&q, 100));
 	EXPECT_EQ(0, requests(&q));
 	ioevq_close(&q);
 }
 
-/* Who sleeps is woken, once, and for each period. */
-/* A consumer of the library never leaves a timer at rest. */
-/* Who has taken it from the ring comes back: by a wait, by poll(2), or dies. */
-/* Of another who sleeps for what comes, and does not enter by himself. */
 /* A time of day comes when the clock is set to it; how long something takes is no such time. */
 TEST_F(timer, law_02_the_time_of_day_is_set)
 {
