@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Law 10: numbers that are used again, parents that die first, children that make children. */
+#include <linux/sched.h>
+
 #include "children.h"
 
 #define WATCH	7
@@ -23,23 +25,23 @@ FIXTURE_TEARDOWN(bad)
 /* A child with a process ID of our choice, which must be free. */
 static int offspring_numbered(struct offspring *c, pid_t pid, int code)
 {
-	int fd, tries;
+	struct clone_args args = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uintptr_t)&pid,
+		.set_tid_size = 1,
+	};
+	int go[2];
 
-	for (tries = 0; tries < 1000; tries++) {
-		fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
-		if (fd < 0 || dprintf(fd, "%d", pid - 1) < 0)
-			return -1;
-		close(fd);
-		if (offspring(c, exit_with, code))
-			return -1;
-		if (c->pid == pid)
-			return 0;
-		/* Somebody else was faster. */
-		if (kill(c->pid, SIGKILL) || waitpid(c->pid, NULL, 0) != c->pid)
-			return -1;
-		offspring_close(c);
+	if (pipe(go))
+		return -1;
+	*c = (struct offspring){ .start = go[0], .go = go[1] };
+	c->pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (!c->pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		await_go(c);
+		_exit(code);
 	}
-	return -1;
+	return c->pid == pid ? 0 : -1;
 }
 
 /* An event is about who had the number then, as is a pidfd. */
@@ -186,14 +188,14 @@ static void burst_of(struct bomb *b, int depth)
 
 static int explode(struct offspring *c, long arg)
 {
-	struct rlimit few = { .rlim_cur = 40, .rlim_max = 40 };
+	struct rlimit few = { .rlim_cur = 20, .rlim_max = 20 };
 	struct bomb *b = (struct bomb *)arg;
 
 	(void)c;
 	if (setrlimit(RLIMIT_NPROC, &few) || setresuid(1000, 1000, 1000))
 		return 1;
 	__atomic_add_fetch(&b->started, 1, __ATOMIC_RELAXED);
-	burst_of(b, 5);
+	burst_of(b, 4);
 	return 0;
 }
 

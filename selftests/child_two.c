@@ -2,7 +2,7 @@
 /* Law 10: reaping by what is told, and several who do so in one process. */
 #include "children.h"
 
-#define MANY	100
+#define MANY	40
 
 /* Who starts children and wants to know of these, and of no others. */
 struct supervisor {
