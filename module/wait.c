@@ -90,6 +90,8 @@ static bool end_clock(struct wait *wait)
 	if (wait->q->clock != &wait->w)
 		return false;
 	wait->q->clock = NULL;
+	/* The first event starts another's. */
+	wait->q->least = min(wait->q->least, 1U);
 	return true;
 }
 
@@ -170,7 +172,7 @@ static void prepare_sleep(struct wait *wait)
 	/* Ours goes on where it was. */
 	if (q->clock == w && !wait->batch_over)
 		hrtimer_sleeper_start_expires(&w->batch, HRTIMER_MODE_ABS);
-	cares = ioevq_waiter_cares(w);
+	cares = ioevq_waiter_cares(q, w);
 	q->least = list_empty(&q->waiters) ? cares : min(q->least, cares);
 	list_add(&w->node, &q->waiters);
 	q->waiting++;

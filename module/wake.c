@@ -82,7 +82,7 @@ void ioevq_hand_on(struct ioevq_queue *q)
 		}
 		if (w->batching && !q->clock && avail > q->claimed)
 			start_clock(q, w);
-		least = min(least, ioevq_waiter_cares(w));
+		least = min(least, ioevq_waiter_cares(q, w));
 	}
 	/* All were looked at: none of those that are left has enough. */
 	q->least = least;

@@ -33,10 +33,10 @@ void ioevq_wake_recheck(struct ioevq_queue *q);
 void ioevq_set_limit(struct ioevq_queue *q, u32 limit);
 void ioevq_set_alert(struct ioevq_queue *q, bool on, u64 user_data);
 
-/* How many events it takes for the waiter to be of interest. */
-static inline u32 ioevq_waiter_cares(const struct ioevq_waiter *w)
+/* How many events it takes for the waiter to be of interest. queue->lock is held. */
+static inline u32 ioevq_waiter_cares(const struct ioevq_queue *q, const struct ioevq_waiter *w)
 {
-	return w->batching ? 1 : w->need;
+	return w->batching && !q->clock ? 1 : w->need;
 }
 
 #endif
