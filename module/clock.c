@@ -4,8 +4,8 @@
  * the kernel for the first of them.
  *
  * So what is in the tree is what will ring: queue->lock alone decides who stops an alarm or
- * lets it ring, there is no callback to wait for. And however many ring at once, the
- * interrupt is short: the others wait for the next one, which leaves as much time to
+ * lets it ring, there is no callback to wait for. And however many of a queue ring at once,
+ * the interrupt is short: the others wait for the next one, which leaves as much time to
  * others as this one took.
  */
 #include <linux/slab.h>
@@ -15,6 +15,7 @@
 
 /* With interrupts off. */
 #define MAX_AT_ONCE	64
+#define MAX_PAUSE	((ktime_t)NSEC_PER_MSEC)
 
 struct ioevq_clock {
 	struct hrtimer timer;
@@ -66,20 +67,21 @@ static struct ioevq_alarm *due_alarm(struct ioevq_clock *clock, ktime_t now)
 static enum hrtimer_restart expired(struct hrtimer *timer)
 {
 	struct ioevq_clock *clock = container_of(timer, struct ioevq_clock, timer);
+	ktime_t began = ktime_get(), now;
 	struct ioevq_alarm *alarm;
-	ktime_t began, now;
 	unsigned long flags;
 	unsigned int n = 0;
 
 	spin_lock_irqsave(&clock->q->lock, flags);
-	began = ioevq_clock_now(clock);
-	while ((alarm = due_alarm(clock, began)) && n++ < MAX_AT_ONCE) {
+	now = ioevq_clock_now(clock);
+	while ((alarm = due_alarm(clock, now)) && n++ < MAX_AT_ONCE) {
 		timerqueue_del(&clock->alarms, &alarm->node);
-		clock->ring(alarm, began);
+		clock->ring(alarm, now);
 	}
+	/* Measured by a clock that nobody sets, and a CPU of a guest may have rested meanwhile. */
 	if (alarm) {
-		now = ioevq_clock_now(clock);
-		hrtimer_start(timer, ktime_add_safe(now, max(now - began, 0LL)), HRTIMER_MODE_ABS);
+		now = ktime_add_safe(ioevq_clock_now(clock), min(ktime_get() - began, MAX_PAUSE));
+		hrtimer_start(timer, now, HRTIMER_MODE_ABS);
 	} else {
 		wind(clock);
 	}

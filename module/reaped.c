@@ -28,7 +28,7 @@ void ioevq_await_reap(struct ioevq_kreq *kreq)
 	ioevq_recheck_set_flag(q);
 }
 
-/* Was the last event taken? A head that cannot be does not count. queue->lock is held. */
+/* Was the last event taken, as far as the head tells? queue->lock is held. */
 bool ioevq_is_reaped(struct ioevq_kreq *kreq)
 {
 	struct ioevq_ring_state *ring = &kreq->q->ring;

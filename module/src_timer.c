@@ -3,8 +3,8 @@
  * TIMER: once, or again and again.
  *
  * One that repeats goes on when its event was taken, which a consumer finds out in its own
- * context: however short the period is, each interrupt is paid for by a system call. What has
- * passed by then is counted, and told at once, without an interrupt.
+ * context: however short the period is, each interrupt is paid for by a consumer who comes or
+ * is woken. What has passed by then is counted, and told at once, without an interrupt.
  */
 #include <linux/math64.h>
 
@@ -44,6 +44,9 @@ static void tell(struct ioevq_timer *t, ktime_t now, bool news)
 		ioevq_await_reap(kreq);
 		ioevq_post_more(kreq, &t->spare, 0, 0, count_expired(t, now) - 1, news);
 	} else {
+		/* Who shares the ring has taken back what he took: wait for that once more. */
+		if (list_empty(&kreq->recheck))
+			ioevq_await_reap(kreq);
 		return;
 	}
 	/* It is not what they were told of before. */
