@@ -3,6 +3,7 @@
  * Children: what their tasks tell. The caller holds tasklist_lock or is in an RCU
  * critical section; nothing here takes a lock.
  */
+#include <linux/cred.h>
 #include <linux/math64.h>
 #include <linux/pid.h>
 #include <linux/sched/jobctl.h>
@@ -10,6 +11,45 @@
 #include <linux/ioevq.h>
 
 #include "child.h"
+
+void ioevq_asker_init(struct ioevq_asker *a)
+{
+	a->process = get_pid(task_tgid(current));
+	a->cred = get_current_cred();
+	a->exec_id = current->self_exec_id;
+}
+
+void ioevq_asker_drop(struct ioevq_asker *a)
+{
+	put_pid(a->process);
+	put_cred(a->cred);
+}
+
+/*
+ * Its own process has started another program since: is that for its eyes? A set-user-ID
+ * program's children are not, as the signals of their ends are not any child's to choose.
+ */
+static bool is_as_before(const struct cred *now, const struct cred *then)
+{
+	return uid_eq(now->uid, then->uid) && uid_eq(now->euid, then->euid) &&
+	       uid_eq(now->suid, then->suid) && gid_eq(now->gid, then->gid) &&
+	       gid_eq(now->egid, then->egid) && gid_eq(now->sgid, then->sgid) &&
+	       cap_issubset(now->cap_permitted, then->cap_permitted);
+}
+
+/* Of @p, a child of the asker's process. */
+bool ioevq_asker_may_know(const struct ioevq_asker *a, struct task_struct *p)
+{
+	struct task_struct *parent = rcu_dereference_raw(p->real_parent);
+	bool ret;
+
+	if (READ_ONCE(parent->self_exec_id) == a->exec_id)
+		return true;
+	rcu_read_lock();
+	ret = is_as_before(__task_cred(parent), a->cred);
+	rcu_read_unlock();
+	return ret;
+}
 
 /*
  * Would wait4() find it? EXIT_TRACE is a zombie that its tracer is reaping: it
@@ -30,7 +70,7 @@ bool ioevq_child_has_exited(struct task_struct *p)
 /* Is somebody else its tracer? Then the tracer's wait4() finds it, not the parent's. */
 static bool is_traced_by_other(struct task_struct *p)
 {
-	return p->ptrace && !ioevq_is_child_of(p, rcu_dereference_raw(p->parent));
+	return p->ptrace && !ioevq_is_child_of(p, task_tgid(rcu_dereference_raw(p->parent)));
 }
 
 bool ioevq_child_has_ended(struct task_struct *p)
@@ -38,34 +78,36 @@ bool ioevq_child_has_ended(struct task_struct *p)
 	return ioevq_child_is_waitable(p) && !is_traced_by_other(p);
 }
 
-static u64 run_time(struct task_struct *p)
+/* In nanoseconds. It may run still: to be read once for all that is told. */
+u64 ioevq_child_run_time(struct task_struct *p)
 {
 	return p->signal->sum_sched_runtime + p->se.sum_exec_runtime;
 }
 
-/* IOEVQ_CHILD_STATUS and IOEVQ_CHILD_CPU_US of one that has ended. */
-u64 ioevq_child_data(struct task_struct *p)
+/* IOEVQ_CHILD_STATUS and IOEVQ_CHILD_CPU_US of one that has ended, and ran for @ns. */
+u64 ioevq_child_data(struct task_struct *p, u64 ns)
 {
+	u64 us = min(div_u64(ns, NSEC_PER_USEC), IOEVQ_CHILD_CPU_US(~0ULL));
 	int status = p->signal->flags & SIGNAL_GROUP_EXIT ? p->signal->group_exit_code
 							  : p->exit_code;
 
-	return (u64)(status & 0xffff) | div_u64(run_time(p), NSEC_PER_USEC) << 16;
+	return (u64)(status & 0xffff) | us << 16;
 }
 
 /*
  * Its part of the CPU time in the kernel. That it ran is known to the nanosecond, where
  * it did from samples only: they tell the proportion, as in cputime_adjust().
  */
-u64 ioevq_child_system_us(struct task_struct *p)
+u64 ioevq_child_system_us(struct task_struct *p, u64 run_time)
 {
 	u64 user = p->signal->utime + p->utime;
 	u64 system = p->signal->stime + p->stime;
 	u64 ns = 0;
 
 	if (!user)
-		ns = system ? run_time(p) : 0;
+		ns = system ? run_time : 0;
 	else if (system)
-		ns = mul_u64_u64_div_u64(system, run_time(p), system + user);
+		ns = mul_u64_u64_div_u64(system, run_time, system + user);
 	return div_u64(ns, NSEC_PER_USEC);
 }
 

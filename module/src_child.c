@@ -33,14 +33,14 @@
 
 struct child_watch {
 	struct ioevq_kreq kreq;
-	struct task_struct *leader;	/* of the parent; pins its signal_struct */
-	struct pid *pid;		/* the one, or the parent's own */
+	struct ioevq_asker asker;
+	struct task_struct *leader;	/* of the asker, whose signal_struct it pins, or NULL */
+	struct pid *pid;		/* the one, or the asker's own */
 	struct pid_namespace *ns;	/* whose numbers we tell */
 	wait_queue_entry_t pid_wait;	/* on pid->wait_pidfd */
-	wait_queue_entry_t parent_wait;	/* on the parent's wait_chldexit */
+	wait_queue_entry_t parent_wait;	/* on leader's wait_chldexit */
 	u32 flags;			/* constant; &enum ioevq_child_flags */
 	bool one;			/* constant */
-	bool told_by_parent;		/* constant; parent_wait is in use */
 	struct ioevq_rec *spare;	/* queue->lock; for exits and, of any, changes */
 	struct ioevq_rec *other_spare;	/* queue->lock; &other when not waiting */
 	struct ioevq_rec other;		/* of any: RESCAN; of one: its state */
@@ -64,24 +64,26 @@ static void post_rescan(struct child_watch *w)
 static void post_exit(struct child_watch *w, struct task_struct *p, u32 flags)
 {
 	pid_t nr = task_pid_nr_ns(p, w->ns);
+	u64 ns = ioevq_child_run_time(p);
+	u64 data = ioevq_child_data(p, ns);
 
 	if (w->one && !wants_usage(w)) {
-		ioevq_complete_locked(&w->kreq, nr, flags, ioevq_child_data(p), true);
+		ioevq_complete_locked(&w->kreq, nr, flags, data, true);
 		return;
 	}
 	if (!w->spare || (!w->one && wants_usage(w) && !w->spare->next)) {
 		post_rescan(w);
 		return;
 	}
-	ioevq_post_more(&w->kreq, &w->spare, nr, flags, ioevq_child_data(p), true);
+	ioevq_post_more(&w->kreq, &w->spare, nr, flags, data, true);
 	if (!wants_usage(w))
 		return;
 	if (w->one)
 		ioevq_complete_locked(&w->kreq, nr, IOEVQ_EVENT_USAGE,
-				      ioevq_child_system_us(p), true);
+				      ioevq_child_system_us(p, ns), true);
 	else
 		ioevq_post_more(&w->kreq, &w->spare, nr, IOEVQ_EVENT_USAGE,
-				ioevq_child_system_us(p), true);
+				ioevq_child_system_us(p, ns), true);
 }
 
 /*
@@ -115,8 +117,14 @@ static int parent_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, vo
 	bool ended;
 	int status;
 
-	if (!p || !ioevq_is_child_of(p, w->leader) || (w->one && task_pid(p) != w->pid))
+	if (!p || !ioevq_is_child_of(p, w->asker.process) || (w->one && task_pid(p) != w->pid))
 		return 0;
+	if (!ioevq_asker_may_know(&w->asker, p)) {
+		/* Of one its end is told still, and that only. */
+		if (!w->one)
+			ioevq_complete(&w->kreq, 0, IOEVQ_EVENT_CLOSED, 0);
+		return 0;
+	}
 	ended = ioevq_child_is_waitable(p);
 	status = ended ? 0 : ioevq_child_change(p, w->flags);
 	/* The end of one is told by its pid. */
@@ -166,6 +174,12 @@ static void complete_exit(struct child_watch *w, struct task_struct *p, u32 flag
 	spin_unlock_irqrestore(&q->lock, irqflags);
 }
 
+/* A child of who asked, and for his eyes. */
+static bool is_ours(struct child_watch *w, struct task_struct *p)
+{
+	return ioevq_is_child_of(p, w->asker.process) && ioevq_asker_may_know(&w->asker, p);
+}
+
 /* The one may have ended. Woken often, posts once. */
 static int one_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
 {
@@ -174,7 +188,7 @@ static int one_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void 
 
 	rcu_read_lock();
 	p = pid_task(w->pid, PIDTYPE_TGID);
-	if (p && ioevq_is_child_of(p, w->leader)) {
+	if (p && is_ours(w, p)) {
 		if (ioevq_child_has_ended(p))
 			complete_exit(w, p, ioevq_child_flags(p));
 	} else if (!p || ioevq_child_has_exited(p)) {
@@ -186,7 +200,7 @@ static int one_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void 
 
 static void child_init(struct child_watch *w, struct pid *pid)
 {
-	w->leader = get_task_struct(current->group_leader);
+	ioevq_asker_init(&w->asker);
 	w->pid = pid;
 	w->ns = get_pid_ns(task_active_pid_ns(current));
 	w->other_spare = &w->other;
@@ -194,7 +208,9 @@ static void child_init(struct child_watch *w, struct pid *pid)
 
 static void child_exit(struct child_watch *w)
 {
-	put_task_struct(w->leader);
+	ioevq_asker_drop(&w->asker);
+	if (w->leader)
+		put_task_struct(w->leader);
 	put_pid(w->pid);
 	put_pid_ns(w->ns);
 	kvfree(w->recs);
@@ -204,7 +220,7 @@ static void child_release(struct ioevq_kreq *kreq)
 {
 	struct child_watch *w = container_of(kreq, struct child_watch, kreq);
 
-	if (w->told_by_parent)
+	if (w->leader)
 		remove_wait_queue(&w->leader->signal->wait_chldexit, &w->parent_wait);
 	remove_wait_queue(&w->pid->wait_pidfd, &w->pid_wait);
 	child_exit(w);
@@ -230,9 +246,11 @@ static int child_join(struct child_watch *w, wait_queue_head_t *head, wait_queue
 
 static int join_parent(struct child_watch *w)
 {
-	int err = child_join(w, &w->leader->signal->wait_chldexit, &w->parent_wait, parent_wake);
+	struct task_struct *leader = current->group_leader;
+	int err = child_join(w, &leader->signal->wait_chldexit, &w->parent_wait, parent_wake);
 
-	w->told_by_parent = !err;
+	if (!err)
+		w->leader = get_task_struct(leader);
 	return err;
 }
 
@@ -245,7 +263,7 @@ static void announce_present(struct child_watch *w)
 
 	rcu_read_lock();
 	for_each_process(p) {
-		found = ioevq_is_child_of(p, w->leader) &&
+		found = ioevq_is_child_of(p, w->asker.process) &&
 			(ioevq_child_is_waitable(p) || ioevq_child_state(p, w->flags));
 		if (found)
 			break;
@@ -307,7 +325,7 @@ static void announce_state(struct child_watch *w, struct task_struct *p)
 
 static bool child_has_ended(struct child_watch *w, struct task_struct *p)
 {
-	return p && ioevq_is_child_of(p, w->leader) && ioevq_child_has_ended(p);
+	return p && ioevq_is_child_of(p, w->asker.process) && ioevq_child_has_ended(p);
 }
 
 /*
@@ -329,11 +347,11 @@ static void check_one(struct child_watch *w)
 	p = ioevq_child_task(w->pid);
 	if (!p && !(w->flags & IOEVQ_CHILD_PIDFD))
 		ioevq_complete(&w->kreq, -ECHILD, 0, 0);
-	else if (!p || (!ioevq_is_child_of(p, w->leader) && ioevq_child_has_exited(p)))
+	else if (!p || (!ioevq_is_child_of(p, w->asker.process) && ioevq_child_has_exited(p)))
 		complete_foreign(w);
 	else if (ended && child_has_ended(w, p))
 		complete_exit(w, p, 0);
-	else if (ioevq_is_child_of(p, w->leader))
+	else if (ioevq_is_child_of(p, w->asker.process))
 		announce_state(w, p);
 	rcu_read_unlock();
 }
@@ -371,7 +389,7 @@ static int check_pid(struct pid *pid, u32 flags)
 
 	rcu_read_lock();
 	p = ioevq_child_task(pid);
-	if (p && ioevq_is_child_of(p, current))
+	if (p && ioevq_is_child_of(p, task_tgid(current)))
 		;
 	else if (!(flags & IOEVQ_CHILD_PIDFD) || flags & CHANGES)
 		err = -ECHILD;

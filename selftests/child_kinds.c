@@ -231,6 +231,54 @@ TEST_F(kinds, law_13_a_set_uid_program)
 	EXPECT_EQ(0, pid);
 }
 
+/* As uid 1000, watch a child, and become root by a program: with a word it lets the child go. */
+static int become_privileged(struct offspring *c, long arg)
+{
+	const struct task *task = (const struct task *)arg;
+	struct offspring child;
+	char script[96];
+
+	if (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000) ||
+	    offspring(&child, exit_with, 6) || watch_as(task->q, task->name, child.pid, 0, WATCH))
+		return 1;
+	snprintf(script, sizeof(script),
+		 "printf $EUID; read -r -N 1 word; printf x >&%d; read -r -N 1 word", child.go);
+	dup2(c->start, 0);
+	dup2(c->say, 1);
+	execl("/tmp/ioevq-suid", "bash", "-pc", script, NULL);
+	return 2;
+}
+
+/* What its children do is not for those who asked before: that one ended at most. */
+TEST_F(kinds, law_13_the_parent_has_become_privileged)
+{
+	struct task task = { .q = &self->q, .name = variant->name };
+	struct ioevq_event ev;
+	int status;
+	char euid;
+
+	ASSERT_EQ(0, system("cp /bin/bash /tmp/ioevq-suid && chmod 4755 /tmp/ioevq-suid"));
+	ASSERT_EQ(0, offspring(&self->c, become_privileged, (long)&task));
+	ASSERT_EQ(0, let_go(&self->c));
+	ASSERT_EQ(1, read(self->c.said, &euid, 1));
+	EXPECT_EQ('0', euid);
+	EXPECT_TRUE(quiet(&self->q));
+	ASSERT_EQ(0, let_go(&self->c));
+	ASSERT_EQ(1, next_event(&self->q, &ev));
+	EXPECT_EQ(WATCH, ev.user_data);
+	EXPECT_EQ(0, ev.data);
+	if (variant->name == ANY) {
+		EXPECT_EQ(IOEVQ_EVENT_CLOSED, ev.flags);
+		EXPECT_EQ(0, ev.res);
+	} else {
+		EXPECT_EQ(IOEVQ_EVENT_FOREIGN, ev.flags);
+		EXPECT_LT(0, ev.res);
+	}
+	ASSERT_EQ(0, let_go(&self->c));
+	ASSERT_EQ(self->c.pid, waitpid(self->c.pid, &status, 0));
+	EXPECT_TRUE(quiet(&self->q));
+}
+
 static pid_t reaped;
 
 static void reap_all(int sig)

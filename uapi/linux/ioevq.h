@@ -94,7 +94,7 @@
  *	%IOEVQ_EVENT_RESCAN, to be resolved by waitid(2). The event's result is the
  *	process ID, its data %IOEVQ_CHILD_STATUS and %IOEVQ_CHILD_CPU_US. Nothing
  *	is reaped and SIGCHLD is not touched. Errors: ECHILD (not a child of the
- *	caller), EINVAL (also: a pidfd of a thread, or no pidfd), EBADF, EBUSY (64 requests of
+ *	caller), EINVAL (also: a pidfd of a thread, or no pidfd), EBADF, EDQUOT, EBUSY (64 requests of
  *	this user, of any queues, tell of this process, or of all children, already). See
  *	`Children` below.
  * @IOEVQ_OP_CANCEL: end all requests of this queue that match. op_flags is a
@@ -167,7 +167,11 @@
  * tracer has taken note. A request for one process ends with that process: if it is no child
  * of the submitter, or no more because that has ended first, its event has
  * %IOEVQ_EVENT_FOREIGN. One for all children ends with the submitter, %IOEVQ_EVENT_CLOSED. The
- * ID of a child is not used again before it is reaped.
+ * ID of a child is not used again before it is reaped. If the submitter has become more
+ * privileged by exec (a set-user-ID program), its children are as those of another. One that
+ * is reaped by the kernel, or another thread, while it is submitted may have -ECHILD as the
+ * result of its event. For the limit of a user's requests, 8 exits that memory is reserved for
+ * count as one more (EDQUOT).
  */
 enum ioevq_op {
 	IOEVQ_OP_NOP = 0,
@@ -437,7 +441,7 @@ struct ioevq_event {
 #define IOEVQ_CHILD_STATUS(data)	((int)((data) & 0xffff))
 /*
  * IOEVQ_CHILD_CPU_US - CPU time of the process in microseconds, user and system, of all its
- * threads; not of children that it waited for
+ * threads; not of children that it waited for. No more than 2^48 - 1, which are nine years.
  */
 #define IOEVQ_CHILD_CPU_US(data)	((data) >> 16)
 
