@@ -80,6 +80,20 @@ int ioevq_charge(struct ioevq_queue *q)
 	return 0;
 }
 
+/* What a request holds besides itself, in requests: 0 or -EDQUOT. */
+int ioevq_charge_user(struct ioevq_user *user, unsigned int n)
+{
+	if (atomic_add_return(n, &user->requests) <= READ_ONCE(ioevq_max_user_requests))
+		return 0;
+	ioevq_uncharge_user(user, n);
+	return -EDQUOT;
+}
+
+void ioevq_uncharge_user(struct ioevq_user *user, unsigned int n)
+{
+	atomic_sub(n, &user->requests);
+}
+
 void ioevq_uncharge(struct ioevq_queue *q)
 {
 	atomic_dec(&q->requests);

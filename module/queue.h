@@ -144,6 +144,8 @@ void ioevq_user_put(struct ioevq_user *user);
 int ioevq_user_need_workers(struct ioevq_user *user);
 int ioevq_charge(struct ioevq_queue *q);
 void ioevq_uncharge(struct ioevq_queue *q);
+int ioevq_charge_user(struct ioevq_user *user, unsigned int n);
+void ioevq_uncharge_user(struct ioevq_user *user, unsigned int n);
 
 /* wait.c */
 int ioevq_wait(struct ioevq_queue *q, const struct ioevq_enter *enter);

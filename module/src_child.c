@@ -23,6 +23,8 @@
 
 #define DEFAULT_RESERVE	16
 #define MAX_RESERVE	4096
+/* For the limit of a user. */
+#define RECS_OF_A_REQUEST	8
 /*
  * Of a user's requests, who is told of one end: all of them while tasklist_lock is held,
  * interrupts off.
@@ -46,6 +48,7 @@ struct child_watch {
 	struct ioevq_rec other;		/* of any: RESCAN; of one: its state */
 	struct ioevq_rec first;		/* of one: its exit, if its usage is the last */
 	struct ioevq_rec *recs;
+	unsigned int charged;		/* constant; of the user's requests, for recs */
 };
 
 static bool wants_usage(struct child_watch *w)
@@ -214,6 +217,7 @@ static void child_exit(struct child_watch *w)
 	put_pid(w->pid);
 	put_pid_ns(w->ns);
 	kvfree(w->recs);
+	ioevq_uncharge_user(w->kreq.q->user, w->charged);
 }
 
 static void child_release(struct ioevq_kreq *kreq)
@@ -288,9 +292,15 @@ static int watch_any(struct child_watch *w, u32 reserve)
 		reserve = DEFAULT_RESERVE;
 	if (wants_usage(w))
 		reserve *= 2;
+	err = ioevq_charge_user(w->kreq.q->user, DIV_ROUND_UP(reserve, RECS_OF_A_REQUEST));
+	if (err)
+		return err;
+	w->charged = DIV_ROUND_UP(reserve, RECS_OF_A_REQUEST);
 	w->recs = kvcalloc(reserve, sizeof(*w->recs), GFP_KERNEL_ACCOUNT);
-	if (!w->recs)
+	if (!w->recs) {
+		ioevq_uncharge_user(w->kreq.q->user, w->charged);
 		return -ENOMEM;
+	}
 	for (i = 0; i < reserve; i++) {
 		w->recs[i].next = w->spare;
 		w->spare = &w->recs[i];
