@@ -93,8 +93,8 @@
  *	that between two visits to the queue are announced by one event with
  *	%IOEVQ_EVENT_RESCAN, to be resolved by waitid(2). The event's result is the
  *	process ID, its data %IOEVQ_CHILD_STATUS and %IOEVQ_CHILD_CPU_US. Nothing
- *	is reaped and SIGCHLD is not touched. Errors: ECHILD (not a child of the
- *	caller), EINVAL (also: a pidfd of a thread, or no pidfd), EBADF, EDQUOT, EBUSY (64 requests of
+ *	is reaped and SIGCHLD is not touched. Errors: ECHILD (not a child of the caller),
+ *	EINVAL (also: a pidfd of a thread, or no pidfd), EBADF, EDQUOT, EBUSY (64 requests of
  *	this user, of any queues, tell of this process, or of all children, already). See
  *	`Children` below.
  * @IOEVQ_OP_CANCEL: end all requests of this queue that match. op_flags is a
