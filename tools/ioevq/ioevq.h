@@ -27,6 +27,7 @@ struct command {
 };
 
 int run_main(int argc, char **argv);
+int supervise_main(int argc, char **argv);
 
 /* Say something on standard error. */
 #define complain(format, ...)	fprintf(stderr, "ioevq: " format "\n", ##__VA_ARGS__)

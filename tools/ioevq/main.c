@@ -6,6 +6,7 @@
 
 static const struct command commands[] = {
 	{ "run", "run a program whose epoll or <aio.h> is /dev/ioevq", run_main },
+	{ "supervise", "run services, and start them again when they end", supervise_main },
 };
 
 static void show_usage(FILE *to)
@@ -14,7 +15,7 @@ static void show_usage(FILE *to)
 
 	fputs("usage: ioevq COMMAND [ARG...]\n\n", to);
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(to, "  %-8s%s\n", commands[i].name, commands[i].summary);
+		fprintf(to, "  %-11s%s\n", commands[i].name, commands[i].summary);
 	fputs("\nioevq COMMAND --help tells more.\n", to);
 }
 

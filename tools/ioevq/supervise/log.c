@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The log. Lines are gathered while one write is under way, by the queue, which does not
+ * wait for a disk or for whoever reads a pipe. What there is no room for is counted, and the
+ * log says so when it can.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "supervise.h"
+
+#define ROOM		(64 * 1024)
+
+/* How long the end waits for a reader */
+#define FLUSH_TIMEOUT	(2 * SECOND)
+
+static struct {
+	int fd;
+	char text[2][ROOM];	/* one is written, the other is filled */
+	unsigned int filling;
+	size_t size, writing, written;
+	unsigned int lines, lines_writing;
+	unsigned long long lost, told_lost;
+	int err;		/* why */
+	bool direct;		/* nothing that the queue can write to: a terminal */
+	bool reopen;
+} l = { .fd = STDERR_FILENO };
+
+static void add(const char *line, size_t len)
+{
+	if (len > ROOM - l.size) {
+		l.lost++;
+		l.err = l.err ?: ENOBUFS;
+		return;
+	}
+	memcpy(&l.text[l.filling][l.size], line, len);
+	l.size += len;
+	l.lines++;
+}
+
+static size_t stamp(char *text, size_t size, const char *name, pid_t pid)
+{
+	struct timespec ts;
+	struct tm tm;
+	char date[32];
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", gmtime_r(&ts.tv_sec, &tm));
+	if (!pid)
+		return snprintf(text, size, "%s.%03ldZ %s ", date, ts.tv_nsec / 1000000, name);
+	return snprintf(text, size, "%s.%03ldZ %s[%d] ", date, ts.tv_nsec / 1000000, name, pid);
+}
+
+static void done(ssize_t res);
+
+static void write_directly(void)
+{
+	const char *text = &l.text[!l.filling][l.written];
+	ssize_t n;
+
+	do {
+		n = write(l.fd, text, l.writing - l.written);
+	} while (n < 0 && errno == EINTR);
+	done(n < 0 ? -errno : n);
+}
+
+/* What is left of the text that is being written */
+static void go_on(void)
+{
+	struct ioevq_req req;
+	int err;
+
+	if (!l.direct) {
+		ioevq_prep_write(&req, l.fd, &l.text[!l.filling][l.written],
+				 l.writing - l.written, IOEVQ_POSITION, TAG(KIND_LOG, 0));
+		err = submit(&req);
+		if (!err)
+			return;
+		l.direct = err == -ESPIPE || err == -EOPNOTSUPP;
+	}
+	write_directly();
+}
+
+static void begin(void)
+{
+	char line[160];
+	size_t n;
+
+	if (l.writing || !l.size)
+		return;
+	if (l.lost > l.told_lost) {
+		n = stamp(line, sizeof(line), "supervise", getpid());
+		n += snprintf(line + n, sizeof(line) - n, "lines lost here: %llu (%s)\n",
+			      l.lost - l.told_lost, strerror(l.err));
+		l.told_lost = l.lost;
+		l.err = 0;
+		add(line, n);
+	}
+	l.writing = l.size;
+	l.lines_writing = l.lines;
+	l.written = 0;
+	l.filling = !l.filling;
+	l.size = 0;
+	l.lines = 0;
+	go_on();
+}
+
+static void done(ssize_t res)
+{
+	if (res > 0) {
+		l.written += res;
+		if (l.written < l.writing) {
+			go_on();
+			return;
+		}
+	} else {
+		l.lost += l.lines_writing;
+		l.err = res ? -res : EIO;
+	}
+	l.writing = 0;
+	if (l.reopen)
+		log_reopen();
+}
+
+void log_event(const struct ioevq_event *ev)
+{
+	done((ssize_t)ev->res);
+	begin();
+}
+
+void log_text(const struct service *s, const char *format, ...)
+{
+	char line[4096];
+	va_list args;
+	size_t n;
+
+	n = stamp(line, sizeof(line), s ? s->spec->name : "supervise", s ? s->pid : getpid());
+	va_start(args, format);
+	n += vsnprintf(line + n, sizeof(line) - n, format, args);
+	va_end(args);
+	if (n > sizeof(line) - 1)
+		n = sizeof(line) - 1;
+	line[n] = '\n';
+	add(line, n + 1);
+	begin();
+}
+
+unsigned long long log_lost(void)
+{
+	return l.lost;
+}
+
+int log_open(void)
+{
+	int fd;
+
+	if (!sv.log)
+		return 0;
+	fd = open(sv.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+	if (fd < 0) {
+		complain("%s: %s: name a file that can be written to by --log", sv.log,
+			 strerror(errno));
+		return -1;
+	}
+	l.fd = fd;
+	return 0;
+}
+
+/* The file may have been renamed. If there is no new one, the old one it is. */
+void log_reopen(void)
+{
+	int fd;
+
+	l.reopen = sv.log && l.writing;
+	if (!sv.log || l.writing)
+		return;
+	fd = open(sv.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+	if (fd < 0) {
+		log_line(NULL, "cannot open %s anew: %s", sv.log, strerror(errno));
+		return;
+	}
+	close(l.fd);
+	l.fd = fd;
+	l.direct = false;
+}
+
+/* All that can be written without waiting for ever. Other events do not matter any more. */
+void log_flush(void)
+{
+	int64_t until = now() + FLUSH_TIMEOUT;
+	struct ioevq_event ev;
+
+	while (l.writing &&
+	       ioevq_wait_until(&sv.q, &ev, 1, 1, CLOCK_MONOTONIC, until) == 1)
+		if (TAG_KIND(ev.user_data) == KIND_LOG)
+			log_event(&ev);
+}
