@@ -4,7 +4,7 @@
 
 #include "supervised.h"
 
-#define MANY	100
+#define MANY	100	/* more than the queue of the supervisor has room for */
 
 FIXTURE(supervise_crowd)
 {
@@ -142,36 +142,35 @@ TEST_F_TIMEOUT(supervise_crowd, the_log_agrees_with_what_services_wrote, 500)
 /* More end than the queue has room for while the supervisor cannot look. */
 TEST_F(supervise_crowd, all_end_at_once)
 {
-	char *text = malloc(MANY * 3 * 32), *p = text;
-	const int many = MANY * 3;
+	char *text = malloc(MANY * 32), *p = text;
 	int i, round;
 
-	for (i = 0; i < many; i++)
+	for (i = 0; i < MANY; i++)
 		p += sprintf(p, "s%d: sleep 1000\n", i);
 	ASSERT_EQ(0, put("services", text));
 	ASSERT_TRUE(START(&self->s, "--backoff", "0.1..0.1"));
 	for (round = 1; round <= 2; round++) {
-		pid_t pids[MANY * 3];
+		pid_t pids[MANY];
 		int n = 0;
 
 		/* All sleep: they are executed, and can be killed. */
-		ASSERT_TRUE(eventually((int)told("running") == many));
-		for (p = (char *)ask("json\n"); n < many && (p = strstr(p, "\"pid\": ")); p++)
+		ASSERT_TRUE(eventually((int)told("running") == MANY));
+		for (p = (char *)ask("json\n"); n < MANY && (p = strstr(p, "\"pid\": ")); p++)
 			if (atoi(p + 7) != self->s.pid)
 				pids[n++] = atoi(p + 7);
-		ASSERT_EQ(many, n);
+		ASSERT_EQ(MANY, n);
 		ASSERT_EQ(0, kill(self->s.pid, SIGSTOP));
 		ASSERT_TRUE(eventually(thread_state(self->s.pid, self->s.pid) == 'T'));
-		for (i = 0; i < many; i++)
+		for (i = 0; i < MANY; i++)
 			ASSERT_EQ(0, kill(pids[i], SIGKILL));
-		ASSERT_TRUE(eventually(children_of(self->s.pid, 'Z') == many));
+		ASSERT_TRUE(eventually(children_of(self->s.pid, 'Z') == MANY));
 		ASSERT_EQ(0, kill(self->s.pid, SIGCONT));
-		EXPECT_TRUE(eventually((int)told("running") == many));
+		EXPECT_TRUE(eventually((int)told("running") == MANY));
 		EXPECT_EQ(0, children_of(self->s.pid, 'Z'));
 	}
 	EXPECT_EQ(0, stops(&self->s));
 	contents("log");
-	for (i = 0; i < many; i++) {
+	for (i = 0; i < MANY; i++) {
 		char name[16];
 
 		snprintf(name, sizeof(name), "s%d", i);
