@@ -6,7 +6,7 @@
  * So what is in the tree is what will ring: queue->lock alone decides who stops an alarm or
  * lets it ring, there is no callback to wait for. And however many of a queue ring at once,
  * the interrupt is short: the others wait for the next one, which leaves as much time to
- * others as this one took.
+ * others as this one took, up to MAX_PAUSE.
  */
 #include <linux/slab.h>
 
@@ -15,7 +15,7 @@
 
 /* With interrupts off. */
 #define MAX_AT_ONCE	64
-#define MAX_PAUSE	((ktime_t)NSEC_PER_MSEC)
+#define MAX_PAUSE	((ktime_t)10 * NSEC_PER_MSEC)
 
 struct ioevq_clock {
 	struct hrtimer timer;

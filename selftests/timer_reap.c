@@ -148,6 +148,26 @@ TEST_F(timer_reap, law_02_goes_on)
 	EXPECT_LE(0, cancelled(&self->q, 1));
 }
 
+/*
+ * Who shares the ring takes back what he took, so that the timer rings while its event is
+ * there. When that is taken once more it goes on, and has counted.
+ */
+TEST_F(timer_reap, law_12_taken_back)
+{
+	struct ioevq_event ev;
+
+	ASSERT_EQ(0, set_timer(&self->q, 0, 0, 20 * MS, 1));
+	ASSERT_TRUE(take_unseen(&self->q, &ev));
+	ASSERT_EQ(0, enter_wait(&self->q, NULL, 0, 0, 0));
+	EXPECT_FALSE(self->q.ring->flags & IOEVQ_RING_RECHECK);
+	__atomic_fetch_sub(&self->q.ring->head, 1, __ATOMIC_SEQ_CST);
+	EXPECT_TRUE(eventually(__atomic_load_n(&self->q.ring->flags, __ATOMIC_ACQUIRE) &
+			       IOEVQ_RING_RECHECK));
+	ASSERT_TRUE(take_unseen(&self->q, &ev));
+	EXPECT_LE(1, ticked(&self->q, 1));
+	EXPECT_LE(0, cancelled(&self->q, 1));
+}
+
 /* Of another who sleeps for what comes, and does not enter by himself. */
 TEST_F(timer_reap, law_06_goes_on_for_who_sleeps)
 {
