@@ -372,4 +372,20 @@ TEST_F(enter, law_14_limit_of_a_user)
 	close(fd);
 }
 
+/* So does what a request for all children has memory for, eight of which are one. */
+TEST_F(enter, law_14_what_is_reserved_counts)
+{
+	int fd = eventfd(0, 0);
+	struct ioevq other;
+
+	ASSERT_EQ(0, set_param("max_user_requests", 8));
+	ASSERT_EQ(0, ioevq_open(&other, 4, 0));
+	ASSERT_TRUE(eventually(!watch_child(&other, 0, 48, 1)));
+	EXPECT_EQ(-EDQUOT, watch_child(&self->q, 0, 48, 1));
+	EXPECT_EQ(1, park(&self->q, fd, 2, 0));
+	ioevq_close(&other);
+	EXPECT_EQ(7, park(&self->q, fd, 8, 0));
+	close(fd);
+}
+
 TEST_HARNESS_MAIN
