@@ -111,16 +111,22 @@ TEST_F(limits, law_14_offset_and_length)
 	EXPECT_EQ(-EINVAL, try(&self->q, IOEVQ_OP_WRITE, fd, self->buf, 1ULL << 63, 0));
 }
 
-TEST_F(limits, law_13_limit_on_the_size_of_files)
+/* Files of one page at most, from now on; the signal that tells of it is in @set, and waits. */
+static int limit_files(sigset_t *set)
 {
 	struct rlimit limit = { 4096, 4096 };
+
+	sigemptyset(set);
+	sigaddset(set, SIGXFSZ);
+	return sigprocmask(SIG_BLOCK, set, NULL) || setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+TEST_F(limits, law_13_limit_on_the_size_of_files)
+{
 	struct ioevq_req req;
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGXFSZ);
-	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
-	ASSERT_EQ(0, setrlimit(RLIMIT_FSIZE, &limit));
+	ASSERT_EQ(0, limit_files(&set));
 	ioevq_prep_write(&req, self->s.fd, self->buf, 8192, 2048, 1);
 	EXPECT_EQ(2048, outcome(&self->q, &req));
 	ASSERT_EQ(0, sigpending(&set));
@@ -140,14 +146,10 @@ TEST_F(limits, law_13_limit_on_the_size_of_files)
 TEST_F(limits, law_13_limit_at_the_position)
 {
 	const struct timespec none = {};
-	struct rlimit limit = { 4096, 4096 };
 	struct ioevq_req req;
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGXFSZ);
-	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
-	ASSERT_EQ(0, setrlimit(RLIMIT_FSIZE, &limit));
+	ASSERT_EQ(0, limit_files(&set));
 	ASSERT_EQ(4000, lseek(self->s.fd, 4000, SEEK_SET));
 	ioevq_prep_write(&req, self->s.fd, self->buf, 8192, IOEVQ_POSITION, 1);
 	ASSERT_EQ(0, submit(&self->q, &req));
