@@ -26,8 +26,8 @@ void ioevq_asker_drop(struct ioevq_asker *a)
 }
 
 /*
- * Its own process has started another program since: is that for its eyes? A set-user-ID
- * program's children are not, as the signals of their ends are not any child's to choose.
+ * The process has executed another program since. If that has become more than who asked, as
+ * a set-user-ID program does, its children are none of his business.
  */
 static bool is_as_before(const struct cred *now, const struct cred *then)
 {
