@@ -3,7 +3,7 @@
 #   make            the module for both stock kernels, the library and the tools
 #   make demo       the example server, driven in a virtual machine
 #   make check      static checks, all selftests and some servers on both stock kernels
-#   make check-debug    the selftests on the debug kernel
+#   make check-debug    the selftests on the debug kernels
 #   make check-servers  all real servers, on the kernel's epoll and on /dev/ioevq
 #   make check-fio      what fio writes by its engine on /dev/ioevq, verified
 #   make bench-fio      fio's engines side by side
@@ -21,7 +21,8 @@ all: $(STOCK:%=build/%/ioevq.ko) lib tools
 # Kbuild writes beside its sources: each kernel gets a tree of links.
 build/%/ioevq.ko: $(MODULE_SRC) build/%/kdir
 	cp -rsf $(CURDIR)/Kbuild $(CURDIR)/module $(CURDIR)/uapi build/$*
-	$(MAKE) -s -C "$$(cat build/$*/kdir)" M=$(CURDIR)/build/$* $(MODULE_FLAGS) modules
+	$(MAKE) -s -C "$$(cat build/$*/kdir)" M=$(CURDIR)/build/$* $(MODULE_FLAGS) \
+		$(if $(filter debug-% kcsan-%,$*),IOEVQ_DEBUG=y) modules
 
 # What it was built against: another kernel in the cache means to start anew.
 build/%/kdir: FORCE
@@ -57,8 +58,8 @@ check:
 
 check-debug:
 	tools/check/deps build vm check debug
-	$(MAKE) -s build/debug/ioevq.ko selftests
-	tools/vm/run -k debug -t 3000 -- selftests/run
+	$(MAKE) -s selftests
+	for k in debug-6.1 debug-6.12; do tools/vm/run -k $$k -t 7200 -- selftests/run || exit 1; done
 
 check-servers:
 	tools/check/deps build vm servers
