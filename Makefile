@@ -4,6 +4,7 @@
 #   make demo       the example server, driven in a virtual machine
 #   make check      static checks, all selftests and some servers on both stock kernels
 #   make check-debug    the selftests on the debug kernels
+#   make analyze        clang, clang-tidy, cppcheck, coccinelle, the use of the stack
 #   make check-servers  all real servers, on the kernel's epoll and on /dev/ioevq
 #   make check-fio      what fio writes by its engine on /dev/ioevq, verified
 #   make bench-fio      fio's engines side by side
@@ -54,12 +55,17 @@ demo:
 
 check:
 	tools/check/deps build vm check model servers
-	tools/check/all
+	tools/check/standard
 
 check-debug:
 	tools/check/deps build vm check debug
 	$(MAKE) -s selftests
 	for k in debug-6.1 debug-6.12; do tools/vm/run -k $$k -t 7200 -- selftests/run || exit 1; done
+
+analyze:
+	tools/check/deps build analyze vm
+	$(MAKE) -s lib tools
+	tools/check/analyze
 
 check-servers:
 	tools/check/deps build vm servers
@@ -101,5 +107,5 @@ clean:
 
 FORCE:
 
-.PHONY: FORCE all lib tools examples selftests demo check check-debug check-mutants check-servers \
+.PHONY: FORCE all lib tools examples selftests demo check check-debug analyze check-mutants check-servers \
 	check-fio bench-fio check-crash check-posix-aio model install clean

