@@ -3,7 +3,8 @@
 #   make            the module for both stock kernels, the library and the tools
 #   make demo       the example server, driven in a virtual machine
 #   make check      static checks, all selftests and some servers on both stock kernels
-#   make check-debug    the selftests on the debug kernels
+#   make check-all      all that there is to check, in hours, and a table
+#   make check-debug    of these the selftests on the debug kernels
 #   make analyze        clang, clang-tidy, cppcheck, coccinelle, the use of the stack
 #   make check-servers  all real servers, on the kernel's epoll and on /dev/ioevq
 #   make check-fio      what fio writes by its engine on /dev/ioevq, verified
@@ -58,9 +59,10 @@ check:
 	tools/check/standard
 
 check-debug:
-	tools/check/deps build vm check debug
-	$(MAKE) -s selftests
-	for k in debug-6.1 debug-6.12; do tools/vm/run -k $$k -t 7200 -- selftests/run || exit 1; done
+	tools/check/all debug-6.1 coverage debug-6.12 kcsan-6.1
+
+check-all:
+	tools/check/all
 
 analyze:
 	tools/check/deps build analyze vm
@@ -107,5 +109,5 @@ clean:
 
 FORCE:
 
-.PHONY: FORCE all lib tools examples selftests demo check check-debug analyze check-mutants check-servers \
+.PHONY: FORCE all lib tools examples selftests demo check check-debug check-all analyze check-mutants check-servers \
 	check-fio bench-fio check-crash check-posix-aio model install clean
