@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* TIMER_MOD, and cancels: what a timer was, and what it is from then on. */
 #include "timer_test.h"
+#include "scaled.h"
 
 #define DONE	0xd0eULL
 
@@ -180,7 +181,7 @@ TEST_F(timer_mod, law_09_cancel_races_with_the_time)
 	unsigned int i, by_time = 0, by_cancel = 0;
 	struct ioevq_event evs[2];
 
-	for (i = 0; i < 3000; i++) {
+	for (i = 0; i < scaled(3000); i++) {
 		ASSERT_EQ(0, set_timer(&self->q, 0, soon(i), 0, i));
 		ASSERT_EQ(0, ioevq_cancel(&self->q, i, DONE));
 		ASSERT_EQ(2, ioevq_wait(&self->q, evs, 2, 2, BOUND_NS));
@@ -209,7 +210,7 @@ TEST_F(timer_mod, law_01_change_races_with_the_time)
 	struct ioevq_event ev;
 	int ret;
 
-	for (i = 0; i < 3000; i++) {
+	for (i = 0; i < scaled(3000); i++) {
 		ASSERT_EQ(0, set_timer(&self->q, 0, soon(i), 0, i));
 		ret = modify(&self->q, i, 0, i & 1 ? HOUR : soon(i), 0);
 		if (ret == -ENOENT) {
@@ -271,7 +272,7 @@ TEST_F(timer_mod, law_01_all_at_once)
 		t[i].seen = i;
 		ASSERT_EQ(0, pthread_create(&t[i].thread, NULL, take, &t[i]));
 	}
-	for (round = 0; round < 200; round++) {
+	for (round = 0; round < scaled(200); round++) {
 		for (i = 0; i < 8; i++)
 			ASSERT_EQ(0, set_timer(&self->q, clocks[i % 3].flag, soon(round + i),
 					       1 + soon(i * round), i));
@@ -300,7 +301,7 @@ TEST_F(timer_mod, law_11_closed)
 	unsigned int i, round;
 	struct ioevq q;
 
-	for (round = 0; round < 100; round++) {
+	for (round = 0; round < scaled(100); round++) {
 		ASSERT_EQ(0, ioevq_open(&q, 4, 0));
 		for (i = 0; i < 20; i++)
 			ASSERT_EQ(0, set_timer(&q, clocks[i % 3].flag, soon(round + i),
