@@ -141,21 +141,22 @@ void ioevq_queue_fput(struct ioevq_queue *q, struct file *file)
 	queue_work(queue_workqueue, &q->fput_work);
 }
 
-static int queue_open(struct inode *inode, struct file *file)
+/* An empty queue of the caller, before SETUP. NULL: no memory. */
+struct ioevq_queue *ioevq_queue_new(void)
 {
 	struct ioevq_queue *q = kzalloc(sizeof(*q), GFP_KERNEL_ACCOUNT);
 
 	if (!q)
-		return -ENOMEM;
+		return NULL;
 	if (ioevq_index_init(&q->index)) {
 		kfree(q);
-		return -ENOMEM;
+		return NULL;
 	}
 	q->user = ioevq_user_get();
 	if (!q->user) {
 		ioevq_index_free(&q->index);
 		kfree(q);
-		return -ENOMEM;
+		return NULL;
 	}
 	spin_lock_init(&q->lock);
 	mutex_init(&q->mutex);
@@ -167,8 +168,13 @@ static int queue_open(struct inode *inode, struct file *file)
 	INIT_WORK(&q->fput_work, fput_work);
 	q->inflight = 1;
 	q->ops = GENMASK_ULL(IOEVQ_OP__COUNT - 1, 0);
-	file->private_data = q;
-	return stream_open(inode, file);
+	return q;
+}
+
+static int queue_open(struct inode *inode, struct file *file)
+{
+	file->private_data = ioevq_queue_new();
+	return file->private_data ? stream_open(inode, file) : -ENOMEM;
 }
 
 /*
@@ -194,9 +200,8 @@ static int queue_flush(struct file *file, fl_owner_t id)
  * can be stopped is stopped now; I/O that a device or a worker has in hand is not
  * waited for: the last one of it frees the queue.
  */
-static int queue_release(struct inode *inode, struct file *file)
+void ioevq_queue_close(struct ioevq_queue *q)
 {
-	struct ioevq_queue *q = file->private_data;
 	struct ioevq_kreq *kreq;
 	unsigned int i;
 	bool last;
@@ -221,6 +226,11 @@ static int queue_release(struct inode *inode, struct file *file)
 	spin_unlock_irq(&q->lock);
 	if (last)
 		queue_free(q);
+}
+
+static int queue_release(struct inode *inode, struct file *file)
+{
+	ioevq_queue_close(file->private_data);
 	return 0;
 }
 

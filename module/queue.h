@@ -124,6 +124,8 @@ extern unsigned int ioevq_max_workers;
 extern unsigned int ioevq_max_user_workers;
 
 /* queue.c */
+struct ioevq_queue *ioevq_queue_new(void);
+void ioevq_queue_close(struct ioevq_queue *q);
 struct ioevq_queue *ioevq_queue_from_file(struct file *file);
 int ioevq_queue_setup(struct ioevq_queue *q, const struct ioevq_setup *setup);
 int ioevq_queue_use(struct ioevq_queue *q);
