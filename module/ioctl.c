@@ -7,19 +7,13 @@
 
 #include "buf.h"
 #include "fclose.h"
+#include "ioctl.h"
 #include "req.h"
 #include "wake.h"
 
 #define KNOWN_SETUP_FLAGS	(IOEVQ_SETUP_MAPPED | IOEVQ_SETUP_CONCURRENCY)
 #define CLOCK_FLAGS		(IOEVQ_ENTER_ABSTIME | IOEVQ_ENTER_BOOTTIME | IOEVQ_ENTER_REALTIME)
 #define KNOWN_ENTER_FLAGS	(IOEVQ_ENTER_SIGMASK | IOEVQ_ENTER_PASS_ON | CLOCK_FLAGS)
-
-union ioevq_args {
-	struct ioevq_info info;
-	struct ioevq_setup setup;
-	struct ioevq_enter enter;
-	struct ioevq_control control;
-};
 
 static long do_info(struct file *file, union ioevq_args *args)
 {
@@ -50,17 +44,24 @@ static long do_info(struct file *file, union ioevq_args *args)
 	return 0;
 }
 
-static long do_setup(struct file *file, union ioevq_args *args)
+/* What can be said of it without its queue. */
+int ioevq_check_setup(const struct ioevq_setup *setup)
 {
-	struct ioevq_queue *q = file->private_data;
-	struct ioevq_setup *setup = &args->setup;
-	int err;
-
 	if (setup->flags & ~KNOWN_SETUP_FLAGS)
 		return -EOPNOTSUPP;
 	if (setup->concurrency && !(setup->flags & IOEVQ_SETUP_CONCURRENCY))
 		return -EINVAL;
-	err = ioevq_queue_setup(q, setup);
+	return 0;
+}
+
+static long do_setup(struct file *file, union ioevq_args *args)
+{
+	struct ioevq_queue *q = file->private_data;
+	struct ioevq_setup *setup = &args->setup;
+	int err = ioevq_check_setup(setup);
+
+	if (!err)
+		err = ioevq_queue_setup(q, setup);
 	if (err)
 		return err;
 	setup->entries = q->ring.entries;
@@ -152,6 +153,20 @@ static bool clock_is_valid(u32 flags)
 	       (flags & CLOCK_FLAGS) == (IOEVQ_ENTER_REALTIME | IOEVQ_ENTER_ABSTIME);
 }
 
+int ioevq_check_enter(const struct ioevq_enter *enter, fmode_t mode)
+{
+	if (enter->flags & ~KNOWN_ENTER_FLAGS)
+		return -EOPNOTSUPP;
+	if (enter->nr_reqs > IOEVQ_MAX_BATCH || (enter->max && enter->min > enter->max) ||
+	    enter->timeout_ns < -1 || !clock_is_valid(enter->flags) ||
+	    (!(enter->flags & IOEVQ_ENTER_SIGMASK) && enter->sigmask))
+		return -EINVAL;
+	if ((enter->nr_reqs && !(mode & FMODE_WRITE)) ||
+	    ((enter->min || enter->max) && !(mode & FMODE_READ)))
+		return -EBADF;
+	return 0;
+}
+
 static long do_enter(struct file *file, union ioevq_args *args)
 {
 	struct ioevq_queue *q = file->private_data;
@@ -159,15 +174,9 @@ static long do_enter(struct file *file, union ioevq_args *args)
 	int err;
 
 	enter->submitted = 0;
-	if (enter->flags & ~KNOWN_ENTER_FLAGS)
-		return -EOPNOTSUPP;
-	if (enter->nr_reqs > IOEVQ_MAX_BATCH || (enter->max && enter->min > enter->max) ||
-	    enter->timeout_ns < -1 || !clock_is_valid(enter->flags) ||
-	    (!(enter->flags & IOEVQ_ENTER_SIGMASK) && enter->sigmask))
-		return -EINVAL;
-	if ((enter->nr_reqs && !(file->f_mode & FMODE_WRITE)) ||
-	    ((enter->min || enter->max) && !(file->f_mode & FMODE_READ)))
-		return -EBADF;
+	err = ioevq_check_enter(enter, file->f_mode);
+	if (err)
+		return err;
 	err = ioevq_queue_use(q);
 	if (err)
 		return err;
@@ -197,55 +206,55 @@ static long restrict_ops(struct ioevq_queue *q, u64 ops)
 	return 0;
 }
 
-static long do_control(struct file *file, union ioevq_args *args)
+int ioevq_check_control(const struct ioevq_control *control, fmode_t mode)
 {
-	struct ioevq_queue *q = file->private_data;
-	u64 arg = args->control.arg;
-	int err;
-
-	if (!(file->f_mode & FMODE_WRITE))
+	if (!(mode & FMODE_WRITE))
 		return -EBADF;
-	if (args->control.__reserved ||
-	    (args->control.nr && args->control.cmd != IOEVQ_CONTROL_REGISTER_BUFFERS))
+	if (control->__reserved ||
+	    (control->nr && control->cmd != IOEVQ_CONTROL_REGISTER_BUFFERS))
 		return -EINVAL;
-	switch (args->control.cmd) {
+	switch (control->cmd) {
 	case IOEVQ_CONTROL_REGISTER_BUFFERS:
-		return ioevq_bufs_register(q, arg, args->control.nr);
-	case IOEVQ_CONTROL_UNREGISTER_BUFFERS:
-		return arg ? -EINVAL : ioevq_bufs_unregister(q);
 	case IOEVQ_CONTROL_RESTRICT:
-		return restrict_ops(q, arg);
-	case IOEVQ_CONTROL_CONCURRENCY:
-		if (arg > IOEVQ_UNLIMITED)
-			return -EINVAL;
-		err = ioevq_queue_use(q);
-		if (!err)
-			ioevq_set_limit(q, arg);
-		return err;
-	case IOEVQ_CONTROL_CLEAR_ALERT:
-		if (arg)
-			return -EINVAL;
-		fallthrough;
 	case IOEVQ_CONTROL_ALERT:
-		err = ioevq_queue_use(q);
-		if (!err)
-			ioevq_set_alert(q, args->control.cmd == IOEVQ_CONTROL_ALERT, arg);
-		return err;
+		return 0;
+	case IOEVQ_CONTROL_UNREGISTER_BUFFERS:
+	case IOEVQ_CONTROL_CLEAR_ALERT:
+		return control->arg ? -EINVAL : 0;
+	case IOEVQ_CONTROL_CONCURRENCY:
+		return control->arg > IOEVQ_UNLIMITED ? -EINVAL : 0;
 	default:
 		return -EOPNOTSUPP;
 	}
 }
 
-/*
- * @min_size: of the first version of the structure
- * @answers: the structure is written back, after an error, too
- */
-static const struct ioevq_ioctl {
-	size_t size;
-	size_t min_size;
-	bool answers;
-	long (*fn)(struct file *file, union ioevq_args *args);
-} ioctls[] = {
+static long do_control(struct file *file, union ioevq_args *args)
+{
+	struct ioevq_queue *q = file->private_data;
+	u64 arg = args->control.arg;
+	int err = ioevq_check_control(&args->control, file->f_mode);
+
+	if (err)
+		return err;
+	switch (args->control.cmd) {
+	case IOEVQ_CONTROL_REGISTER_BUFFERS:
+		return ioevq_bufs_register(q, arg, args->control.nr);
+	case IOEVQ_CONTROL_UNREGISTER_BUFFERS:
+		return ioevq_bufs_unregister(q);
+	case IOEVQ_CONTROL_RESTRICT:
+		return restrict_ops(q, arg);
+	}
+	err = ioevq_queue_use(q);
+	if (err)
+		return err;
+	if (args->control.cmd == IOEVQ_CONTROL_CONCURRENCY)
+		ioevq_set_limit(q, arg);
+	else
+		ioevq_set_alert(q, args->control.cmd == IOEVQ_CONTROL_ALERT, arg);
+	return 0;
+}
+
+static const struct ioevq_ioctl ioctls[] = {
 	[_IOC_NR(IOEVQ_IOC_INFO)] = {
 		.size = sizeof(struct ioevq_info),
 		.min_size = offsetofend(struct ioevq_info, wakeups),
@@ -271,24 +280,39 @@ static const struct ioevq_ioctl {
 	},
 };
 
+/* NULL: no such ioctl. */
+const struct ioevq_ioctl *ioevq_ioctl_find(unsigned int cmd)
+{
+	unsigned int nr = _IOC_NR(cmd);
+
+	if (cmd != _IO(IOEVQ_TYPE, nr) || nr >= ARRAY_SIZE(ioctls))
+		return NULL;
+	return &ioctls[array_index_nospec(nr, ARRAY_SIZE(ioctls))];
+}
+
+/* @size: of the structure, as the caller knows it. What is unknown of it must be zero. */
+int ioevq_ioctl_check_size(const struct ioevq_ioctl *ioc, u32 size)
+{
+	if (size < ioc->min_size)
+		return -EINVAL;
+	return size > PAGE_SIZE ? -E2BIG : 0;
+}
+
 long ioevq_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
+	const struct ioevq_ioctl *ioc = ioevq_ioctl_find(cmd);
 	void __user *user = (void __user *)arg;
-	const struct ioevq_ioctl *ioc;
-	unsigned int nr = _IOC_NR(cmd);
 	union ioevq_args args;
 	u32 size;
 	long ret;
 
-	if (cmd != _IO(IOEVQ_TYPE, nr) || nr >= ARRAY_SIZE(ioctls))
+	if (!ioc)
 		return -ENOTTY;
-	ioc = &ioctls[array_index_nospec(nr, ARRAY_SIZE(ioctls))];
 	if (get_user(size, (u32 __user *)user))
 		return -EFAULT;
-	if (size < ioc->min_size)
-		return -EINVAL;
-	if (size > PAGE_SIZE)
-		return -E2BIG;
+	ret = ioevq_ioctl_check_size(ioc, size);
+	if (ret)
+		return ret;
 	ret = copy_struct_from_user(&args, ioc->size, user, size);
 	if (ret)
 		return ret;
