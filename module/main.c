@@ -8,6 +8,7 @@
 #include "conc.h"
 #include "fclose.h"
 #include "req.h"
+#include "tests/run.h"
 
 unsigned int ioevq_default_entries = 1024;
 module_param_named(default_entries, ioevq_default_entries, uint, 0444);
@@ -68,6 +69,7 @@ static int __init ioevq_init(void)
 	err = misc_register(&device);
 	if (err)
 		goto err_fclose;
+	ioevq_tests_run();
 	return 0;
 
 err_fclose:
@@ -82,6 +84,7 @@ err_sources:
 /* No file is open, so there is no queue but those whose last work is ending. */
 static void __exit ioevq_exit(void)
 {
+	ioevq_tests_exit();
 	misc_deregister(&device);
 	ioevq_queues_exit();
 	ioevq_fclose_exit();
