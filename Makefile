@@ -12,6 +12,7 @@
 #   make check-crash    that an example loses nothing that it acknowledged when QEMU is killed
 #   make check-posix-aio  the POSIX test suite's cases of <aio.h>, on ours and on glibc's
 #   make check-mutants  that the selftests notice when a law is broken
+#   make soak       everything at once for MINUTES (30) on Linux K (6.1), all accounted for
 #   make model      the models of the queue and of the concurrency value, verified
 .DELETE_ON_ERROR:
 STOCK := 6.1 6.12
@@ -94,6 +95,14 @@ check-mutants:
 	$(MAKE) -s selftests
 	tools/check/mutants
 
+MINUTES ?= 30
+K ?= 6.1
+soak:
+	tools/check/deps build vm check
+	$(MAKE) -s -C selftests/soak
+	tools/vm/run -k $(K) -t $$(($(MINUTES) * 60 + 1200)) -- \
+		selftests/soak/run --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
 model:
 	tools/check/deps model
 	Documentation/model/run
@@ -110,4 +119,4 @@ clean:
 FORCE:
 
 .PHONY: FORCE all lib tools examples selftests demo check check-debug check-all analyze check-mutants check-servers \
-	check-fio bench-fio check-crash check-posix-aio model install clean
+	check-fio bench-fio check-crash check-posix-aio soak model install clean
