@@ -22,15 +22,22 @@ static struct kunit_suite *suites[] = {
 	&test_wait_suite,
 };
 
+/* They take a while, and tests of the module's end load it often. */
+static bool unit_tests;
+module_param(unit_tests, bool, 0444);
+MODULE_PARM_DESC(unit_tests, "run the unit tests");
+
 /* The results are in the kernel log and in debugfs. That some fail is no reason not to load. */
 void ioevq_tests_run(void)
 {
-	__kunit_test_suites_init(suites, ARRAY_SIZE(suites));
+	if (unit_tests)
+		__kunit_test_suites_init(suites, ARRAY_SIZE(suites));
 }
 
 void ioevq_tests_exit(void)
 {
-	__kunit_test_suites_exit(suites, ARRAY_SIZE(suites));
+	if (unit_tests)
+		__kunit_test_suites_exit(suites, ARRAY_SIZE(suites));
 }
 
 static bool cancel_busy(struct ioevq_kreq *kreq)
