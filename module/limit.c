@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Limits: requests per queue and per user, workers per user. A queue counts for the user who
- * opened it, whoever uses it later. The kernel's own counters (ucounts) are not
+ * Limits: requests per queue and per user, rings and workers per user. A queue counts for the
+ * user who opened it, whoever uses it later. The kernel's own counters (ucounts) are not
  * exported, hence a small table.
  */
 #include <linux/cred.h>

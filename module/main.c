@@ -25,7 +25,7 @@ MODULE_PARM_DESC(max_requests, "largest number of requests of a queue, in reques
 unsigned int ioevq_max_user_requests = 1048576;
 module_param_named(max_user_requests, ioevq_max_user_requests, uint, 0644);
 MODULE_PARM_DESC(max_user_requests,
-		 "largest number of requests of all queues of a user, in requests");
+		 "largest number of requests of all queues of a user, in requests; 8 events of a ring are one");
 
 unsigned int ioevq_max_workers = 4;
 module_param_named(max_workers, ioevq_max_workers, uint, 0444);

@@ -43,6 +43,15 @@ static void queue_drain(struct ioevq_queue *q)
 	ioevq_sweep(q);
 }
 
+/*
+ * What the memory of a ring counts for, in requests of its user: eight events are one. The
+ * first page is that of the queue, which the limit of descriptors bounds.
+ */
+static unsigned int ring_charge(u32 entries)
+{
+	return (ioevq_ring_bytes(entries) - PAGE_SIZE) / (8 * sizeof(struct ioevq_event));
+}
+
 /* Free a queue that nobody can reach: no file, no mapping, no I/O, no lane. */
 static void queue_free(struct ioevq_queue *q)
 {
@@ -55,6 +64,8 @@ static void queue_free(struct ioevq_queue *q)
 	ioevq_clocks_free(q);
 	mutex_unlock(&q->mutex);
 	WARN_ON_ONCE(atomic_read(&q->requests));
+	if (q->ready)
+		ioevq_uncharge_user(q->user, ring_charge(q->ring.entries));
 	ioevq_ring_free(&q->ring);
 	ioevq_index_free(&q->index);
 	ioevq_user_put(q->user);
@@ -243,9 +254,15 @@ static int queue_setup_locked(struct ioevq_queue *q, const struct ioevq_setup *s
 		return -EINVAL;
 	if (setup->ops & ~q->ops)
 		return -EOPNOTSUPP;
-	err = ioevq_ring_alloc(&q->ring, roundup_pow_of_two(entries));
+	entries = roundup_pow_of_two(entries);
+	err = ioevq_charge_user(q->user, ring_charge(entries));
 	if (err)
 		return err;
+	err = ioevq_ring_alloc(&q->ring, entries);
+	if (err) {
+		ioevq_uncharge_user(q->user, ring_charge(entries));
+		return err;
+	}
 	if (setup->ops)
 		WRITE_ONCE(q->ops, setup->ops);
 	q->mapped = setup->flags & IOEVQ_SETUP_MAPPED;

@@ -522,7 +522,8 @@ enum ioevq_features {
  * @default_entries: out: ring size used when none is asked for, in events
  * @max_entries: out: largest ring, in events
  * @max_requests: out: largest number of requests of a queue
- * @max_user_requests: out: largest number of requests of a user's queues
+ * @max_user_requests: out: largest number of requests of a user's queues; eight events that
+ *	a ring has room for beyond its first page count as one, too
  * @entries: out: ring size of this queue, 0 before the first use
  * @requests: out: requests that hold memory in this queue now
  * @available: out: events that can be taken now, those in the backlog included
@@ -595,7 +596,8 @@ enum ioevq_setup_flags {
  *
  * Errors: EBUSY (set up before, or in use), EINVAL (entries larger than
  * max_entries; concurrency without its flag), EOPNOTSUPP (flags; ops of unknown
- * operations), ENOMEM.
+ * operations), EDQUOT (with this ring the user's queues hold more than max_user_requests),
+ * ENOMEM. The last two are those of the first use of a queue that was not set up, too.
  */
 struct ioevq_setup {
 	__u32 size;
@@ -674,8 +676,8 @@ enum ioevq_enter_flags {
  * writing, needed to submit, or reading, needed to take), EBADFD (the mapped
  * head was overwritten with an impossible value), EPERM (the queue is restricted
  * to other operations), EAGAIN (the queue holds max_requests), EDQUOT (the user's
- * queues hold max_user_requests), ENOMEM. A fault while events are copied takes
- * none of them.
+ * queues hold max_user_requests, or would at the first use of this one), ENOMEM. A fault
+ * while events are copied takes none of them.
  */
 struct ioevq_enter {
 	__u32 size;
@@ -765,7 +767,7 @@ enum ioevq_control_cmd {
  * @__reserved: in: must be 0
  *
  * Errors: EBADF (the descriptor is not open for writing), EOPNOTSUPP (command),
- * EINVAL (arg, nr), ENOMEM (the first use of the queue).
+ * EINVAL (arg, nr), ENOMEM, EDQUOT (the first use of the queue).
  */
 struct ioevq_control {
 	__u32 size;

@@ -56,7 +56,8 @@ struct ioevq {
  *
  * The descriptor is close-on-exec. Returns 0, or what open(2), mmap(2) and
  * IOEVQ_IOC_SETUP return: -ENOENT (module not loaded), -EACCES (not permitted),
- * -EINVAL (too many entries), -ENOMEM, -EMFILE ...
+ * -EINVAL (too many entries), -EDQUOT (the limit of the user's requests, for which eight
+ * entries count as one), -ENOMEM, -EMFILE ...
  */
 int ioevq_open(struct ioevq *q, uint32_t entries, uint64_t ops);
 
