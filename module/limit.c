@@ -45,6 +45,8 @@ void ioevq_user_put(struct ioevq_user *user)
 	mutex_unlock(&users_mutex);
 	if (user->workers)
 		destroy_workqueue(user->workers);
+	if (user->closers)
+		destroy_workqueue(user->closers);
 	kfree(user);
 }
 
@@ -64,6 +66,22 @@ int ioevq_user_need_workers(struct ioevq_user *user)
 							  __kuid_val(user->uid)));
 	mutex_unlock(&users_mutex);
 	return user->workers ? 0 : -ENOMEM;
+}
+
+/*
+ * The same for releases of files: one may take as long as who closes it wants. NULL: no
+ * memory. May sleep.
+ */
+struct workqueue_struct *ioevq_user_closers(struct ioevq_user *user)
+{
+	if (READ_ONCE(user->closers))
+		return user->closers;
+	mutex_lock(&users_mutex);
+	if (!user->closers)
+		WRITE_ONCE(user->closers, alloc_workqueue("ioevq-close-%u", WQ_UNBOUND, 0,
+							  __kuid_val(user->uid)));
+	mutex_unlock(&users_mutex);
+	return user->closers;
 }
 
 /* Count one more request: 0, -EAGAIN (queue) or -EDQUOT (user). */

@@ -23,7 +23,8 @@ struct ioevq_queue *ioevq_queue_from_file(struct file *file)
 	return file->f_op == &ioevq_fops ? file->private_data : NULL;
 }
 
-static struct workqueue_struct *queue_workqueue;	/* for free_work alone */
+/* For what does not wait: free_work, and fput_work where there is no memory for another. */
+static struct workqueue_struct *queue_workqueue;
 
 /*
  * Free all requests of a closed queue that are complete. Events in the backlog are
@@ -58,7 +59,6 @@ static void queue_free(struct ioevq_queue *q)
 	/* With PREEMPT_RT this waits for an RCU grace period, in close(2) as a rule. */
 	if (q->polled)
 		irq_work_sync(&q->poll_kick);
-	flush_work(&q->fput_work);
 	mutex_lock(&q->mutex);
 	queue_drain(q);
 	ioevq_clocks_free(q);
@@ -106,9 +106,10 @@ static void fput_work(struct work_struct *work)
 		fput(file);
 	else
 		__fput_sync(file);
-	/* Pairs with the acquire in fput_is_done(). */
+	/* Pairs with the acquire in ioevq_queue_releases(). */
 	smp_store_release(&q->last_of_file, NULL);
 	wake_up_var(&q->last_of_file);
+	ioevq_queue_put_inflight(q);
 }
 
 /* Is one still being released? If not, who has q->mutex need not wait to drop another. */
@@ -132,12 +133,15 @@ void ioevq_queue_wait_fput(struct ioevq_queue *q)
  * because another thread has closed the file meanwhile, fput() would only note that it
  * has to be released when this thread returns to user space: the peer would see
  * nothing, and the event that we go to sleep for might be that of this very close. So
- * a kernel thread does it.
+ * a kernel thread of the user's does it. It holds the queue, and not who closes that: a
+ * socket may linger for as long as nobody reads what was sent.
  *
  * One at a time: under q->mutex, or because @file is q's own and nobody else has it.
  */
 void ioevq_queue_fput(struct ioevq_queue *q, struct file *file)
 {
+	struct workqueue_struct *closers;
+
 	lockdep_assert(lockdep_is_held(&q->mutex) || ioevq_queue_from_file(file) == q);
 
 	if (atomic_long_add_unless(&file->f_count, -1, 1))
@@ -148,8 +152,12 @@ void ioevq_queue_fput(struct ioevq_queue *q, struct file *file)
 		fput(file);
 		return;
 	}
+	closers = ioevq_user_closers(q->user);
+	spin_lock_irq(&q->lock);
+	q->inflight++;
+	spin_unlock_irq(&q->lock);
 	q->last_of_file = file;
-	queue_work(queue_workqueue, &q->fput_work);
+	queue_work(closers ?: queue_workqueue, &q->fput_work);
 }
 
 /* An empty queue of the caller, before SETUP. NULL: no memory. */

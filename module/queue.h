@@ -48,6 +48,7 @@ struct ioevq_user {
 	refcount_t queues;
 	atomic_t requests;
 	struct workqueue_struct *workers;	/* NULL before the first file I/O */
+	struct workqueue_struct *closers;	/* NULL before the first of fput_work */
 };
 
 /* A worker of a queue, for what would block its submitter; see lane.c. */
@@ -81,7 +82,7 @@ struct ioevq_queue {
 	struct ioevq_clocks *clocks;	/* mutex to set, once; or NULL */
 	struct ioevq_rec *done;		/* lock; final records, to be swept */
 	struct ioevq_rec *done_posts;	/* lock; the same of messages, or to be used again */
-	unsigned int inflight;		/* lock; I/O not given back, lanes running */
+	unsigned int inflight;		/* lock; I/O not given back, lanes and fput_work running */
 	unsigned int fences;		/* lock; cancels that wait */
 	struct list_head punted;	/* lock; work that waits for a lane */
 	struct ioevq_lane lanes[IOEVQ_MAX_LANES];	/* lock */
@@ -144,6 +145,7 @@ long ioevq_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 struct ioevq_user *ioevq_user_get(void);
 void ioevq_user_put(struct ioevq_user *user);
 int ioevq_user_need_workers(struct ioevq_user *user);
+struct workqueue_struct *ioevq_user_closers(struct ioevq_user *user);
 int ioevq_charge(struct ioevq_queue *q);
 void ioevq_uncharge(struct ioevq_queue *q);
 int ioevq_charge_user(struct ioevq_user *user, unsigned int n);

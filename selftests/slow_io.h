@@ -20,22 +20,27 @@ struct slow_io {
 	char *pages;
 };
 
-static inline int slow_make(struct slow_io *s)
+static inline int slow_make_of(struct slow_io *s, unsigned int pages)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
 
 	s->file = memfd_create("slow", MFD_CLOEXEC);
 	s->uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	s->pages = mmap(NULL, SLOW_PAGES * SLOW_PAGE, PROT_READ | PROT_WRITE,
+	s->pages = mmap(NULL, pages * SLOW_PAGE, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (s->pages == MAP_FAILED || ftruncate(s->file, SLOW_PAGES * SLOW_PAGE))
+	if (s->pages == MAP_FAILED || ftruncate(s->file, pages * SLOW_PAGE))
 		return -1;
 	reg.range.start = (uintptr_t)s->pages;
-	reg.range.len = SLOW_PAGES * SLOW_PAGE;
+	reg.range.len = pages * SLOW_PAGE;
 	if (ioctl(s->uffd, UFFDIO_API, &api))
 		return -1;
 	return ioctl(s->uffd, UFFDIO_REGISTER, &reg);
+}
+
+static inline int slow_make(struct slow_io *s)
+{
+	return slow_make_of(s, SLOW_PAGES);
 }
 
 /* Read one page of the file into page @i. */
