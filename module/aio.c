@@ -17,6 +17,7 @@
 
 #include "aio.h"
 #include "compat/compat.h"
+#include "point.h"
 
 /* What a request has besides its file; not from an interrupt. */
 void ioevq_aio_release(struct ioevq_kreq *kreq)
@@ -94,6 +95,7 @@ void ioevq_aio_complete(struct kiocb *kiocb, long ret)
 	struct ioevq_aio *aio = container_of(kiocb, struct ioevq_aio, kiocb);
 
 	aio->ret = ret;
+	ioevq_point(IOEVQ_POINT_IO_DONE);
 	/* Orders the store above before the other hand reads it: see aio_issue(). */
 	if (atomic_dec_and_test(&aio->hands))
 		aio_attempt_over(aio, ret);
@@ -167,8 +169,10 @@ static long aio_issue(struct ioevq_aio *aio, int how, bool may_retry)
 		ret = file->f_op->write_iter(&aio->kiocb, &iter);
 	else
 		ret = file->f_op->read_iter(&aio->kiocb, &iter);
-	if (ret == -EIOCBQUEUED)
+	if (ret == -EIOCBQUEUED) {
+		ioevq_point(IOEVQ_POINT_ISSUED);
 		return atomic_dec_and_test(&aio->hands) ? aio->ret : -EIOCBQUEUED;
+	}
 	/* There is no page to wait for, or it could not be read: that is to be found out. */
 	if (ret == -EAGAIN && how & IOCB_WAITQ)
 		aio->waits_for_pages = false;

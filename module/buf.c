@@ -19,6 +19,7 @@
 
 #include "buf.h"
 #include "compat/compat.h"
+#include "point.h"
 #include "req.h"
 
 /* So many pages at once: where all are present they are pinned with interrupts off. */
@@ -100,6 +101,7 @@ static void buf_free(struct ioevq_buf *buf)
 void ioevq_buf_put(struct ioevq_buf *buf)
 {
 	might_sleep();
+	ioevq_point(IOEVQ_POINT_BUF_PUT);
 	if (buf && refcount_dec_and_test(&buf->refs))
 		buf_free(buf);
 }
@@ -122,6 +124,7 @@ static int pin(unsigned long addr, unsigned long nr_pages, struct page **pages)
 			goto undo;
 		}
 		done += ret;
+		ioevq_point(IOEVQ_POINT_PIN);
 		cond_resched();
 	}
 	for (i = 0; i < nr_pages; i++) {

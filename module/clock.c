@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 
 #include "clock.h"
+#include "point.h"
 #include "queue.h"
 
 /* With interrupts off. */
@@ -72,6 +73,7 @@ static enum hrtimer_restart expired(struct hrtimer *timer)
 	unsigned long flags;
 	unsigned int n = 0;
 
+	ioevq_point(IOEVQ_POINT_EXPIRE);
 	spin_lock_irqsave(&clock->q->lock, flags);
 	now = ioevq_clock_now(clock);
 	while ((alarm = due_alarm(clock, now)) && n++ < MAX_AT_ONCE) {

@@ -30,6 +30,7 @@
 
 #include "compat/compat.h"
 #include "conc.h"
+#include "point.h"
 
 struct ioevq_consumer {
 	struct preempt_notifier notifier;
@@ -79,6 +80,7 @@ static DEFINE_IRQ_WORK(reaper, reap_gone);
 /* Any context, even under the lock of a run queue. */
 static void slot_free(struct ioevq_conc *conc)
 {
+	ioevq_point(IOEVQ_POINT_SLOT);
 	/*
 	 * The decrement is a full barrier. Pairs with the one in ioevq_conc_reserve(): we
 	 * see who is held back, or it sees the slot.
@@ -255,6 +257,7 @@ bool ioevq_conc_reserve(struct ioevq_conc *conc)
 	if (try_reserve(conc))
 		return true;
 	ioevq_conc_hold_back(conc);
+	ioevq_point(IOEVQ_POINT_HOLD_BACK);
 	/* Pairs with the decrement in slot_free(). */
 	smp_mb();
 	return try_reserve(conc);

@@ -3,6 +3,7 @@
 #include <linux/poll.h>
 #include <linux/slab.h>
 
+#include "point.h"
 #include "watch.h"
 
 /*
@@ -18,6 +19,7 @@ static void detach_entry(struct ioevq_entry *e, __poll_t ready)
 	/* Pairs with the release in ioevq_watch_wake(): NULL means that it is gone. */
 	head = smp_load_acquire(&e->head);
 	if (head) {
+		ioevq_point(IOEVQ_POINT_DETACH);
 		spin_lock_irq(&head->lock);
 		list_del_init(&e->wait.entry);
 		if (ready)

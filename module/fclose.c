@@ -28,6 +28,7 @@
 
 #include "compat/compat.h"
 #include "fclose.h"
+#include "point.h"
 
 #define BUCKET_BITS	14
 #define CLOSE_MASK	(FS_CLOSE_WRITE | FS_CLOSE_NOWRITE)
@@ -133,6 +134,7 @@ static int handle_event(struct fsnotify_group *grp, u32 mask, const void *data, 
 	 */
 	if (!smp_load_acquire(&b->files.first))
 		return 0;
+	ioevq_point(IOEVQ_POINT_CLOSING);
 	spin_lock(&b->lock);
 	wf = find_watched(b, file);
 	if (wf) {
@@ -286,6 +288,7 @@ void ioevq_fclose_unwatch(struct ioevq_fwatch *fw)
 	struct bucket *b = &buckets[fw->bucket];
 	struct ioevq_watched *wf;
 
+	ioevq_point(IOEVQ_POINT_UNWATCH);
 	spin_lock(&b->lock);
 	wf = fw->watched;
 	if (wf) {

@@ -6,6 +6,7 @@
  * most the workers of their user.
  */
 #include "lane.h"
+#include "point.h"
 
 static void lane_run(struct work_struct *work)
 {
@@ -17,7 +18,9 @@ static void lane_run(struct work_struct *work)
 	while ((item = list_first_entry_or_null(&q->punted, struct ioevq_lane_item, node))) {
 		list_del_init(&item->node);
 		spin_unlock_irq(&q->lock);
+		ioevq_point(IOEVQ_POINT_WORK);
 		item->run(item);
+		ioevq_point(IOEVQ_POINT_WORKED);
 		cond_resched();
 		spin_lock_irq(&q->lock);
 	}

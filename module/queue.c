@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "compat/compat.h"
 #include "lane.h"
+#include "point.h"
 #include "req.h"
 #include "wake.h"
 
@@ -89,6 +90,7 @@ void ioevq_queue_put_inflight(struct ioevq_queue *q)
 {
 	unsigned long flags;
 
+	ioevq_point(IOEVQ_POINT_PUT);
 	spin_lock_irqsave(&q->lock, flags);
 	/* The open file holds one, too: only a closed queue gets here. */
 	if (!--q->inflight)
@@ -234,6 +236,7 @@ void ioevq_queue_close(struct ioevq_queue *q)
 	}
 	queue_drain(q);
 	mutex_unlock(&q->mutex);
+	ioevq_point(IOEVQ_POINT_RELEASE);
 	ioevq_bufs_drop(q);
 	ioevq_nested_close(q);
 	ioevq_conc_close(&q->conc);
@@ -337,6 +340,7 @@ static int queue_mmap(struct file *file, struct vm_area_struct *vma)
 	if (!(vma->vm_flags & VM_MAYSHARE) || vma->vm_pgoff ||
 	    vma->vm_end - vma->vm_start != ioevq_ring_bytes(q->ring.entries))
 		return -EINVAL;
+	ioevq_point(IOEVQ_POINT_MMAP);
 	/* Children of a fork share the ring: they are consumers, too. */
 	compat_vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
 	return remap_vmalloc_range(vma, q->ring.page, 0);

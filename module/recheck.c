@@ -10,6 +10,7 @@
  */
 #include <linux/sched/task_stack.h>
 
+#include "point.h"
 #include "req.h"
 #include "wake.h"
 
@@ -119,6 +120,7 @@ static bool look_at(struct ioevq_kreq *kreq, bool tell)
 
 	list_del_init(&kreq->recheck);
 	spin_unlock_irq(&q->lock);
+	ioevq_point(IOEVQ_POINT_LOOK);
 	/* It stays: to be freed takes the mutex. */
 	ready = kreq->src->recheck(kreq, tell);
 	cond_resched();
@@ -207,6 +209,7 @@ bool ioevq_peek(struct ioevq_queue *q)
 void ioevq_unlock(struct ioevq_queue *q)
 {
 	mutex_unlock(&q->mutex);
+	ioevq_point(IOEVQ_POINT_UNLOCK);
 	/*
 	 * Pairs with those in ioevq_wake_recheck() and leave_files(): we see who asked, or who
 	 * went to sleep, or they see us gone.

@@ -2,6 +2,7 @@
 /* The life of a request: accepted, completed by exactly one, swept. */
 #include <linux/slab.h>
 
+#include "point.h"
 #include "req.h"
 #include "wake.h"
 
@@ -135,6 +136,7 @@ bool ioevq_complete_locked(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data
 
 	if (kreq->state != IOEVQ_LIVE)
 		return false;
+	ioevq_point(IOEVQ_POINT_CLAIM);
 	kreq->rec.ev.res = res;
 	kreq->rec.ev.flags = flags;
 	kreq->rec.ev.data = data;
@@ -160,6 +162,7 @@ bool ioevq_complete(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data)
 	unsigned long irqflags;
 	bool ret;
 
+	ioevq_point(IOEVQ_POINT_COMPLETE);
 	spin_lock_irqsave(&q->lock, irqflags);
 	ret = ioevq_complete_locked(kreq, res, flags, data, true);
 	spin_unlock_irqrestore(&q->lock, irqflags);
@@ -223,6 +226,7 @@ static void sweep(struct ioevq_queue *q, struct ioevq_rec **done)
 	while (rec) {
 		kreq = container_of(rec, struct ioevq_kreq, rec);
 		rec = rec->next;
+		ioevq_point(IOEVQ_POINT_SWEEP);
 		ioevq_index_del(&q->index, kreq);
 		if (kreq->src->release)
 			kreq->src->release(kreq);

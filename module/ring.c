@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include "point.h"
 #include "ring.h"
 
 size_t ioevq_ring_bytes(u32 entries)
@@ -75,6 +76,7 @@ bool ioevq_ring_head_is_sane(struct ioevq_ring_state *ring)
 static void ring_put(struct ioevq_ring_state *ring, const struct ioevq_event *ev)
 {
 	ring->slots[ring->tail & (ring->entries - 1)] = *ev;
+	ioevq_point(IOEVQ_POINT_STORE);
 	/* Pairs with the acquire load of the tail in ioevq_take() and take_events(). */
 	smp_store_release(&ring->page->tail, ++ring->tail);
 }

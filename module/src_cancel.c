@@ -11,6 +11,7 @@
 #include <linux/fdtable.h>
 #include <linux/file.h>
 
+#include "point.h"
 #include "req.h"
 
 /* Chains are walked with interrupts off. */
@@ -61,9 +62,11 @@ static void cancel_one(struct ioevq_cancel *c, struct ioevq_kreq *kreq)
 	spin_unlock_irq(&q->lock);
 	if (!live)
 		return;
+	ioevq_point(IOEVQ_POINT_CANCEL);
 	c->matched++;
 	if (kreq->src->cancel(kreq))
 		return;
+	ioevq_point(IOEVQ_POINT_FENCE);
 	spin_lock_irq(&q->lock);
 	/* If it has completed meanwhile its event was posted before ours. */
 	if (kreq->state == IOEVQ_LIVE)
@@ -138,6 +141,7 @@ static int close_now(struct ioevq_queue *q, int fd, struct file *file)
 {
 	int err;
 
+	ioevq_point(IOEVQ_POINT_CLOSE);
 	if (!q->sleepy)
 		fput(file);
 	err = close_fd(fd);

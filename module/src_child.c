@@ -18,6 +18,7 @@
 #include <linux/slab.h>
 
 #include "child.h"
+#include "point.h"
 #include "req.h"
 #include "compat/pidfd.h"
 
@@ -133,6 +134,7 @@ static int parent_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, vo
 	/* The end of one is told by its pid. */
 	if (ended ? w->one : !status)
 		return 0;
+	ioevq_point(IOEVQ_POINT_CHILD);
 	spin_lock_irqsave(&q->lock, flags);
 	if (w->kreq.state != IOEVQ_LIVE)
 		;
@@ -171,6 +173,7 @@ static void complete_exit(struct child_watch *w, struct task_struct *p, u32 flag
 	struct ioevq_queue *q = w->kreq.q;
 	unsigned long irqflags;
 
+	ioevq_point(IOEVQ_POINT_CHILD);
 	spin_lock_irqsave(&q->lock, irqflags);
 	if (w->kreq.state == IOEVQ_LIVE)
 		post_exit(w, p, flags);
@@ -353,6 +356,7 @@ static void check_one(struct child_watch *w)
 	ended = child_has_ended(w, ioevq_child_task(w->pid));
 	rcu_read_unlock();
 	kill_pgrp(w->pid, 0, 1);
+	ioevq_point(IOEVQ_POINT_CHILD_CHECK);
 	rcu_read_lock();
 	p = ioevq_child_task(w->pid);
 	if (!p && !(w->flags & IOEVQ_CHILD_PIDFD))

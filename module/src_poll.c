@@ -18,6 +18,7 @@
 #include <net/sock.h>
 
 #include "compat/master.h"
+#include "point.h"
 #include "src_poll.h"
 
 static struct ioevq_watch *to_watch(struct ioevq_kreq *kreq)
@@ -202,6 +203,7 @@ static int poll_arm(struct ioevq_watch *w, struct file *file)
 	err = arm.err;
 	if (!err && !ready && !w->entry.head)
 		err = -EPERM;
+	ioevq_point(IOEVQ_POINT_ARM);
 	if (!err)
 		err = ioevq_watch_begin(w, file);
 	if (err) {

@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 
 #include "aio.h"
+#include "point.h"
 #include "stream.h"
 
 static const struct ioevq_source stream_source;
@@ -89,6 +90,7 @@ static int wait_for_file(struct ioevq_stream *s, struct file *file, struct ioevq
 	if (first)
 		ready = ioevq_stream_join(s, file);
 	err = min(ready, 0);
+	ioevq_point(IOEVQ_POINT_ARM);
 	if (!err) {
 		s->w.close.closed = ioevq_stream_closed;
 		err = ioevq_fclose_watch(&s->w.close, file);

@@ -19,6 +19,7 @@
 #include <linux/sched.h>
 
 #include "compat/stream.h"
+#include "point.h"
 #include "stream.h"
 
 /* Attempts in a row, before others have a turn. */
@@ -151,6 +152,7 @@ static void leave_lane(struct ioevq_stream *s, enum ioevq_outcome out, long res)
 {
 	struct ioevq_queue *q = s->w.kreq.q;
 
+	ioevq_point(IOEVQ_POINT_TRANSFER);
 	spin_lock_irq(&q->lock);
 	s->in_lane = false;
 	if (out == IOEVQ_STREAM_DONE)
@@ -212,6 +214,7 @@ static struct ioevq_stream *transfer_here(struct ioevq_stream *s, struct file *f
 
 	out = ioevq_stream_transfer(s, file, &res);
 	revert_creds(old);
+	ioevq_point(IOEVQ_POINT_TRANSFER);
 	spin_lock_irq(&q->lock);
 	if (out == IOEVQ_STREAM_DONE)
 		next = finish(s, res, 0, false);

@@ -5,6 +5,7 @@
 #include <linux/uaccess.h>
 
 #include "compat/compat.h"
+#include "point.h"
 #include "req.h"
 #include "wake.h"
 
@@ -58,6 +59,7 @@ static int take_events(struct ioevq_queue *q, struct ioevq_event __user *to, u32
 			    copy_to_user(to + taken + first, ring->slots,
 					 (n - first) * sizeof(*to)))
 				return taken ?: -EFAULT;
+			ioevq_point(IOEVQ_POINT_TAKE);
 			/* Pairs with the head being read by who posts; see ioevq_ring_reaped(). */
 			if (cmpxchg(&ring->page->head, head, head + n) == head)
 				taken += n;
@@ -213,6 +215,7 @@ static int sleep_for(struct wait *wait)
 	if (ret)
 		return min(ret, 0);
 
+	ioevq_point(IOEVQ_POINT_SLEEP);
 	if (wait->timed) {
 		wait->timeout.task = current;
 		hrtimer_sleeper_start_expires(&wait->timeout, HRTIMER_MODE_ABS);
@@ -223,6 +226,7 @@ static int sleep_for(struct wait *wait)
 		hrtimer_cancel(&wait->timeout.timer);
 	__set_current_state(TASK_RUNNING);
 
+	ioevq_point(IOEVQ_POINT_AWAKE);
 	spin_lock_irq(&q->lock);
 	end_sleep(wait);
 	spin_unlock_irq(&q->lock);

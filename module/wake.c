@@ -15,6 +15,7 @@
 #include <linux/poll.h>
 #include <linux/sched.h>
 
+#include "point.h"
 #include "wake.h"
 
 static void wake_waiter(struct ioevq_queue *q, struct ioevq_waiter *w)
@@ -23,6 +24,7 @@ static void wake_waiter(struct ioevq_queue *q, struct ioevq_waiter *w)
 	q->waiting--;
 	w->woken = true;
 	q->wakeups++;
+	ioevq_point(IOEVQ_POINT_WAKE);
 	/* Under the lock: the waiter cannot return before it has taken it. */
 	wake_up_process(w->task);
 }

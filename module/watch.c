@@ -11,6 +11,7 @@
 #include <linux/poll.h>
 
 #include "compat/master.h"
+#include "point.h"
 #include "wake.h"
 #include "watch.h"
 
@@ -230,6 +231,7 @@ int ioevq_watch_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void
 	/* Who changes the mask looks at the file after it: see arm_one(). */
 	if (key && !(key & READ_ONCE(w->mask)))
 		return 0;
+	ioevq_point(IOEVQ_POINT_EVENT);
 	told = changed(w, key);
 	/* As in epoll: one who waits for input is not the one to serve output, too. */
 	if (!told || !(wait->flags & WQ_FLAG_EXCLUSIVE) ||
