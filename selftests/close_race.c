@@ -3,12 +3,18 @@
 #include "kinds_socket.h"
 #include "expect.h"
 #include "pass_fd.h"
+#include "points.h"
+#include "scaled.h"
 
 #define OPEN_FILES	"/proc/sys/fs/file-nr"
 #define INODES		"/proc/sys/fs/inode-nr"
 
 /* What each CPU has not told yet, and what others do; one kind would leak a thousand. */
 #define SLACK		512
+
+/* Between what a close does and what a wake-up does. */
+#define HELD	"event:50,closing:100,detach:50,arm:100,sweep:20,claim:20,unwatch:50"
+#define ROUNDS	2000
 
 /* Watch, close and take the final event; a CLOSED one comes last, and once. */
 static int cycle(const struct ioevq *q, struct thing *t, uint64_t i)
@@ -123,12 +129,16 @@ FIXTURE_VARIANT_ADD(race, socket) {
 
 FIXTURE_SETUP(race)
 {
+	(void)variant;
 	ASSERT_EQ(0, ioevq_open(&self->q, 8, 0));
+	ASSERT_EQ(0, hold(HELD));
 }
 
 FIXTURE_TEARDOWN(race)
 {
 	(void)variant;
+	EXPECT_TRUE(all_passed(HELD));
+	EXPECT_EQ(0, hold(""));
 	ioevq_close(&self->q);
 }
 
@@ -136,11 +146,12 @@ TEST_F_TIMEOUT(race, law_08_close_against_wake_ups, 600)
 {
 	struct hammer h = { .hit = variant->hit };
 	int i, j, watched, hit;
+	time_t end = 0;
 	struct ioevq_event ev;
 	pthread_t thread;
 
 	ASSERT_EQ(0, pthread_create(&thread, NULL, hammer, &h));
-	for (i = 1; i <= 1000; i++) {
+	for (i = 1; goes_on(i, ROUNDS, &end); i++) {
 		ASSERT_EQ(0, variant->make(&watched, &hit));
 		for (j = 0; j < 4; j++)
 			ASSERT_EQ(0, watch(&self->q, watched, POLLIN | POLLOUT,
@@ -178,10 +189,13 @@ FIXTURE(alone)
 FIXTURE_SETUP(alone)
 {
 	ASSERT_EQ(0, ioevq_open(&self->q, 64, 0));
+	ASSERT_EQ(0, hold(HELD));
 }
 
 FIXTURE_TEARDOWN(alone)
 {
+	EXPECT_TRUE(all_passed(HELD));
+	EXPECT_EQ(0, hold(""));
 	ioevq_close(&self->q);
 }
 
@@ -217,12 +231,13 @@ TEST_F_TIMEOUT(alone, law_08_close_against_submission, 600)
 {
 	struct closer c = { .fd = -1 };
 	int i, ret, p[2], watched = 0, refused = 0;
+	time_t end = 0;
 	struct ioevq_event ev;
 	struct ioevq_req req;
 	pthread_t thread;
 
 	ASSERT_EQ(0, pthread_create(&thread, NULL, closer, &c));
-	for (i = 0; i < 4000; i++) {
+	for (i = 0; goes_on(i, 2 * ROUNDS, &end); i++) {
 		struct ioevq_enter enter = {
 			.reqs = (uintptr_t)&req, .nr_reqs = 1, .events = (uintptr_t)&ev,
 			.min = 1, .max = 1, .timeout_ns = BOUND_NS,
@@ -286,11 +301,12 @@ TEST_F_TIMEOUT(alone, law_08_close_against_unlink, 600)
 	struct unlinker u = {};
 	struct ioevq_event ev;
 	pthread_t thread;
+	time_t end = 0;
 	int i, fd;
 
 	snprintf(u.path, sizeof(u.path), "/tmp/ioevq-unlink-%d", getpid());
 	ASSERT_EQ(0, pthread_create(&thread, NULL, unlinker, &u));
-	for (i = 1; i <= 1000; i++) {
+	for (i = 1; goes_on(i, ROUNDS, &end); i++) {
 		ASSERT_EQ(0, mkfifo(u.path, 0600));
 		fd = open(u.path, O_RDWR | O_NONBLOCK);
 		ASSERT_LE(0, fd);

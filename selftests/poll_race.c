@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include "kinds_file.h"
+#include "points.h"
 #include "readiness.h"
 #include "scaled.h"
 
@@ -35,11 +36,13 @@ FIXTURE_SETUP(busy)
 	self->t = (struct thing){ .fd = -1, .peer = -1, .aux = -1 };
 	ASSERT_EQ(0, ioevq_open(&self->q, 16, 0));
 	ASSERT_EQ(0, variant->make(&self->t));
+	ASSERT_EQ(0, hold("event:50,look:50,unlock:50,claim:20,store:20,cancel:50,closing:50"));
 }
 
 FIXTURE_TEARDOWN(busy)
 {
 	(void)variant;
+	EXPECT_EQ(0, hold(""));
 	thing_end(&self->t);
 	ioevq_close(&self->q);
 }
@@ -161,7 +164,7 @@ TEST_F_TIMEOUT(busy, law_05_nothing_is_lost_by_changes, 600)
 /* Changed while it is closed: it is changed, or it is gone, and it ends once. */
 TEST_F_TIMEOUT(busy, law_01_changes_against_close, 600)
 {
-	unsigned int i, rounds = scaled(1000), changed = 0;
+	unsigned int i, rounds = scaled(2000), changed = 0;
 	struct ioevq_event ev;
 	pthread_t thread;
 
@@ -197,7 +200,7 @@ TEST_F_TIMEOUT(busy, law_01_changes_against_close, 600)
 TEST_F_TIMEOUT(busy, law_09_cancelled_by_its_consumer, 600)
 {
 	struct writer w = { .t = &self->t, .put = variant->put };
-	unsigned int i, rounds = scaled(1000);
+	unsigned int i, rounds = scaled(2000);
 	struct ioevq_event ev;
 
 	for (i = 0; i < rounds; i++) {

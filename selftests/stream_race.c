@@ -3,9 +3,12 @@
  * READ on streams while it is cancelled, closed and served at the same time: each has one
  * final event, and a byte is either in the hands of the request, or still there.
  */
+#include "points.h"
+#include "scaled.h"
 #include "stream.h"
 
-#define ROUNDS		600
+#define ROUNDS		2000
+#define HELD		"event:50,look:100,transfer:100,work:50,worked:50,cancel:50,closing:100"
 
 enum { HIT_WRITE, HIT_CLOSE };
 
@@ -84,6 +87,7 @@ static int cancel_against_data(const struct ioevq *q, const struct thing *t, boo
 				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct hand h = { .what = HIT_WRITE };
 	int i, reads = 0, bad = 0;
+	time_t end = 0;
 	struct ioevq_event ev;
 	pid_t pid = 0;
 	char buf, c;
@@ -94,7 +98,7 @@ static int cancel_against_data(const struct ioevq *q, const struct thing *t, boo
 			consume(q, told);
 	}
 	pthread_create(&h.thread, NULL, hand, &h);
-	for (i = 1; i <= ROUNDS && !bad; i++) {
+	for (i = 1; goes_on(i, ROUNDS, &end) && !bad; i++) {
 		buf = 0;
 		bad = want(q, t->fd, &buf, 1, i);
 		if (bad)
@@ -152,11 +156,13 @@ FIXTURE_SETUP(race)
 	ASSERT_EQ(0, variant->make(&self->t));
 	set_blocking(self->t.fd, false);
 	signal(SIGPIPE, SIG_IGN);
+	ASSERT_EQ(0, hold(HELD));
 }
 
 FIXTURE_TEARDOWN(race)
 {
 	(void)variant;
+	EXPECT_EQ(0, hold(""));
 	EXPECT_EQ(0, requests(&self->q));
 	thing_end(&self->t);
 	ioevq_close(&self->q);
@@ -177,11 +183,12 @@ TEST_F_TIMEOUT(race, law_08_close_against_data, 600)
 {
 	struct hand h = { .what = HIT_CLOSE };
 	struct ioevq_event ev;
+	time_t end = 0;
 	char buf[3];
 	int i, k;
 
 	ASSERT_EQ(0, pthread_create(&h.thread, NULL, hand, &h));
-	for (i = 1; i <= ROUNDS / 3; i++) {
+	for (i = 1; goes_on(i, ROUNDS, &end); i++) {
 		struct thing t = { .fd = -1, .peer = -1, .aux = -1 };
 
 		ASSERT_EQ(0, variant->make(&t));
