@@ -3,61 +3,11 @@
  * Laws 1 and 2 when memory runs out, or a copy fails, in the middle of a batch: on a
  * kernel with fault injection the n-th allocation or copy of a call fails, for every n.
  */
+#include "fault.h"
 #include "fixed.h"
 #include "kinds_socket.h"
 
 #define FENCE	100
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		perror(path);
-	close(fd);
-}
-
-/* Whatever may sleep may fail, too, and does so without a word. */
-static void make_faults(void)
-{
-	static const char *const names[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
-	char path[96];
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/verbose", names[i]);
-		write_file(path, "0");
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/ignore-gfp-wait", names[i]);
-		if (!access(path, W_OK))
-			write_file(path, "N");
-	}
-	write_file("/sys/kernel/debug/fail_page_alloc/min-order", "0");
-}
-
-/* What counts down must be all that happens: the file is open all the time. */
-static int fail_fd = -1;
-
-/* The n-th chance to fail, of this thread, from now on; 0 = never. */
-static void fail_nth(int n)
-{
-	if (fail_fd < 0)
-		fail_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	if (dprintf(fail_fd, "%d", n) < 0)
-		perror("fail-nth");
-}
-
-/* True if it came to that. */
-static bool has_failed(void)
-{
-	char text[16] = "";
-	bool failed;
-
-	if (pread(fail_fd, text, sizeof(text) - 1, 0) <= 0)
-		perror("fail-nth");
-	failed = !strtol(text, NULL, 10);
-	fail_nth(0);
-	return failed;
-}
 
 FIXTURE(fault)
 {
