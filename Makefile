@@ -12,7 +12,9 @@
 #   make check-crash    that an example loses nothing that it acknowledged when QEMU is killed
 #   make check-posix-aio  the POSIX test suite's cases of <aio.h>, on ours and on glibc's
 #   make check-mutants  that the selftests notice when a law is broken
-#   make soak       everything at once for MINUTES (30) on Linux K (6.1), all accounted for
+#   make soak MINUTES=n     everything at once on Linux K (6.1), all of it accounted for
+#   make fuzz SECONDS=n     the fuzzer, guided by the coverage of the module, on a debug kernel
+#   make fuzz-parsers SECONDS=n  libFuzzer, on all that parses text or files
 #   make model      the models of the queue and of the concurrency value, verified
 .DELETE_ON_ERROR:
 STOCK := 6.1 6.12
@@ -103,6 +105,16 @@ soak:
 	tools/vm/run -k $(K) -t $$(($(MINUTES) * 60 + 1200)) -- \
 		selftests/soak/run --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
+SECONDS ?= 600
+fuzz:
+	tools/check/deps build vm debug fuzz
+	selftests/fuzz/run -s $(SECONDS) $(FUZZ_FLAGS)
+
+fuzz-parsers:
+	tools/check/deps fuzz
+	$(MAKE) -s -C selftests/fuzz parsers
+	selftests/fuzz/parsers/run $(SECONDS)
+
 model:
 	tools/check/deps model
 	Documentation/model/run
@@ -118,5 +130,6 @@ clean:
 
 FORCE:
 
-.PHONY: FORCE all lib tools examples selftests demo check check-debug check-all analyze check-mutants check-servers \
-	check-fio bench-fio check-crash check-posix-aio soak model install clean
+.PHONY: FORCE all lib tools examples selftests demo check check-debug check-all analyze \
+	check-mutants check-servers check-fio bench-fio check-crash check-posix-aio soak fuzz \
+	fuzz-parsers model install clean
