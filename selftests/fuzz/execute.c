@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -183,8 +184,10 @@ static int start_process(void)
 {
 	pid_t pid = syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
 
-	if (pid)
+	if (pid) {
+		lanes[PROCESS_LANE].tid = pid;
 		return pid < 0 ? -1 : 0;
+	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	lane_loop(PROCESS_LANE);
 	_exit(0);
@@ -267,6 +270,8 @@ static void wait_for(unsigned int lane)
 		if (atomic_load(&lanes[lane].done) == generation)
 			break;
 		syscall(SYS_tkill, lanes[lane].tid, KICK);
+		if (lane == PROCESS_LANE && waitpid(lanes[lane].tid, NULL, WNOHANG))
+			_exit(2);
 		/* Something is wrong: whoever looks after us will see whether it can be killed. */
 		if (++kicks == MAX_KICKS)
 			_exit(2);

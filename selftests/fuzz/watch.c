@@ -12,8 +12,9 @@
 
 #include "fuzz.h"
 
-#define HANG_S		90	/* a program takes some milliseconds */
-#define DEATH_S		90	/* to die, once killed */
+/* A program takes some milliseconds, but the host may have no time for us. */
+#define HANG_S		300
+#define DEATH_S		300	/* to die, once killed */
 #define MAX_HANGS	5	/* that are written down */
 
 static struct worker {
@@ -116,7 +117,7 @@ static int look_at(unsigned int w)
 
 	if (waitpid(k->pid, &status, WNOHANG) == k->pid) {
 		k->pid = 0;
-		if (WIFSIGNALED(status) && !k->killed)
+		if (!k->killed && (WIFSIGNALED(status) || WEXITSTATUS(status) == 2))
 			shared->crashes++;
 		if (WIFEXITED(status) && WEXITSTATUS(status) == 3) {
 			fprintf(stderr, "fuzz: worker %u could not begin\n", w);
