@@ -58,7 +58,7 @@ demo:
 	tools/demo/run
 
 check:
-	tools/check/deps build vm check model servers
+	tools/check/deps build vm check model servers debug
 	tools/check/standard
 
 check-debug:

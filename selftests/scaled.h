@@ -17,9 +17,17 @@ static inline unsigned int scaled(unsigned int n)
 	return access("/proc/self/fail-nth", F_OK) ? n : n / 10;
 }
 
+/* What the environment says, for who runs it by hand. */
+static inline long env_number(const char *name, long otherwise)
+{
+	const char *value = getenv(name);
+
+	return value ? strtol(value, NULL, 10) : otherwise;
+}
+
 /*
- * One more round of so many? A minute is enough where they are slow, as with a debug kernel in
- * emulation. @end: 0 at first.
+ * One more round of so many? A minute, or $IOEVQ_SECONDS, is enough where they are slow, as with
+ * a debug kernel in emulation. @end: 0 at first.
  */
 static inline bool goes_on(unsigned int done, unsigned int rounds, time_t *end)
 {
@@ -27,16 +35,8 @@ static inline bool goes_on(unsigned int done, unsigned int rounds, time_t *end)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (!*end)
-		*end = now.tv_sec + 60;
+		*end = now.tv_sec + env_number("IOEVQ_SECONDS", 60);
 	return done < rounds && (done < LEAST_ROUNDS || now.tv_sec < *end);
-}
-
-/* What the environment says, for who runs it by hand. */
-static inline long env_number(const char *name, long otherwise)
-{
-	const char *value = getenv(name);
-
-	return value ? strtol(value, NULL, 10) : otherwise;
 }
 
 #endif

@@ -6,11 +6,11 @@ void *ioevq_any(void);
 #define list_for_each(pos, head) \
 	for (pos = ioevq_any(); pos != (head); pos = ioevq_any())
 #define list_for_each_entry(pos, head, member) \
-	for (pos = ioevq_any(); &pos->member != (head); pos = ioevq_any())
+	for (pos = ioevq_any(); pos != (void *)(head); pos = ioevq_any())
 #define list_for_each_entry_rcu(pos, head, member, cond) \
 	list_for_each_entry(pos, head, member)
 #define list_for_each_entry_safe(pos, n, head, member) \
-	for (pos = ioevq_any(), n = ioevq_any(); &pos->member != (head); pos = n, n = ioevq_any())
+	for (pos = ioevq_any(), n = ioevq_any(); pos != (void *)(head); pos = n, n = ioevq_any())
 #define llist_for_each_entry_safe(pos, n, head, member) \
 	for (pos = ioevq_any(); pos; pos = ioevq_any())
 #define hlist_for_each_entry(pos, head, member) \
