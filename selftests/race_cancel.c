@@ -74,6 +74,15 @@ static void eventfd_hit(void *arena)
 	a->err |= eventfd_write(a->t.fd, 1);
 }
 
+/* And somebody comes, who looks at it. */
+static void eventfd_look_hit(void *arena)
+{
+	struct arena *a = arena;
+
+	eventfd_hit(a);
+	a->err |= requests(&a->q) > 2;
+}
+
 static int eventfd_end(struct arena *a, int64_t res)
 {
 	eventfd_t value;
@@ -90,7 +99,7 @@ FIXTURE_VARIANT_ADD(race_cancel, poll)
 	      "event:100,cancel:100,claim:50,store:50,sweep:50,detach:50");
 
 FIXTURE_VARIANT_ADD(race_cancel, poll_more)
-	RIVAL(eventfd_make, poll_more_begin, eventfd_hit, eventfd_end, POLL_POINTS);
+	RIVAL(eventfd_make, poll_more_begin, eventfd_look_hit, eventfd_end, POLL_POINTS);
 
 /* Nobody else completes it: two cancels do. */
 static void cancel_hit(void *arena)

@@ -15,7 +15,7 @@
 #define MESSAGE		SHARED
 #define CANCEL		(SHARED + 1)
 #define FENCE		(SHARED + 2)
-#define HELD		"release:100,unwatch:50,detach:50,work:100,worked:100,child:50,awake:50,put:50"
+#define HELD		"release:100,unwatch:50,detach:50,work:100,worked:100,complete:50,awake:50,put:50"
 #define FILE_SIZE	(4 * PAGE)
 
 /* The whole program is executed again, only to end. */
