@@ -356,6 +356,9 @@ TEST_F(enter, law_14_limit_of_a_user)
 	int fd = eventfd(0, 0);
 	struct ioevq other;
 
+	/* Its ring counts, too, where it is no small one. */
+	ioevq_close(&self->q);
+	ASSERT_EQ(0, ioevq_open(&self->q, 4, 0));
 	/* What other programs of this user have left behind may take a while to end. */
 	ASSERT_EQ(0, set_param("max_user_requests", 8));
 	ASSERT_TRUE(eventually(park(&self->q, fd, 5 - query(&self->q).requests, 0) >= 0 &&
@@ -378,6 +381,8 @@ TEST_F(enter, law_14_what_is_reserved_counts)
 	int fd = eventfd(0, 0);
 	struct ioevq other;
 
+	ioevq_close(&self->q);
+	ASSERT_EQ(0, ioevq_open(&self->q, 4, 0));
 	ASSERT_EQ(0, set_param("max_user_requests", 8));
 	ASSERT_EQ(0, ioevq_open(&other, 4, 0));
 	ASSERT_TRUE(eventually(!watch_child(&other, 0, 48, 1)));
