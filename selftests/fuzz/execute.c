@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <sys/time.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "fuzz.h"
@@ -66,13 +67,16 @@ static void on_signal(int sig)
 	(void)sig;
 }
 
-static void on_fault(int sig)
+static void on_fault(int sig, siginfo_t *info, void *context)
 {
+	const ucontext_t *uc = context;
+
 	if (may_fault)
 		siglongjmp(bad_access, 1);
 	/* Not what a program did on purpose. */
-	signal(sig, SIG_DFL);
-	raise(sig);
+	fprintf(stderr, "fuzz: signal %d, address %p, at %llx\n", sig, info->si_addr,
+		(unsigned long long)uc->uc_mcontext.gregs[REG_RIP]);
+	_exit(2);
 }
 
 static void start_clock(void)
@@ -108,6 +112,8 @@ static unsigned int make_call(struct program *p, unsigned int at, unsigned int l
 	sigset_t all, old;
 
 	sigfillset(&all);
+	sigdelset(&all, SIGSEGV);
+	sigdelset(&all, SIGBUS);
 	if (block)
 		sigprocmask(SIG_BLOCK, &all, &old);
 	if (fail)
@@ -219,8 +225,8 @@ static void catch_signals(void)
 	sigaction(SIGPIPE, &sa, NULL);
 	sigaction(SIGXFSZ, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
-	sa.sa_handler = on_fault;
-	sa.sa_flags = SA_NODEFER;
+	sa.sa_sigaction = on_fault;
+	sa.sa_flags = SA_NODEFER | SA_SIGINFO;
 	sigaction(SIGSEGV, &sa, NULL);
 	sigaction(SIGBUS, &sa, NULL);
 }

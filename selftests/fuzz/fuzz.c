@@ -9,7 +9,7 @@
 #include "fuzz.h"
 
 struct options opt = {
-	.seed = 1, .seconds = 600, .workers = 1, .lanes = NR_LANES, .interval = 10, .out = ".",
+	.seed = 1, .seconds = 600, .workers = 1, .lanes = NR_LANES, .interval = 10, .hang = 300, .out = ".",
 };
 
 struct shared *shared;
@@ -28,6 +28,7 @@ static const char usage_text[] =
 	"  --corpus PATH   a file or a directory of *.txt to begin with\n"
 	"  --out DIR       where to write corpus.txt, curve.csv, covered, splat-N.txt (.)\n"
 	"  --interval N    seconds from one line of the curve to the next (10)\n"
+	"  --hang N        seconds after which a worker that does nothing is killed (300)\n"
 	"  --points FILE   points of the module, see selftests/fuzz/run\n"
 	"  --splats FILE   what the kernel's log must not contain: tools/vm/splats\n"
 	"  --last FILE     map it, and keep the last programs there\n"
@@ -129,14 +130,15 @@ int main(int argc, char **argv)
 {
 	enum {
 		SEED = 1, SECONDS, PROGRAMS, WORKERS, LANES, NOBODY, CORPUS, OUT, INTERVAL,
-		POINTS, SPLATS, LAST, REPLAY, REPEAT, DECODE, SHOW, GENERATE, TRUE_
+		HANG, POINTS, SPLATS, LAST, REPLAY, REPEAT, DECODE, SHOW, GENERATE, TRUE_
 	};
 	static const struct option options[] = {
 		{ "seed", 1, NULL, SEED }, { "seconds", 1, NULL, SECONDS },
 		{ "programs", 1, NULL, PROGRAMS }, { "workers", 1, NULL, WORKERS },
 		{ "lanes", 1, NULL, LANES }, { "nobody", 0, NULL, NOBODY },
 		{ "corpus", 1, NULL, CORPUS }, { "out", 1, NULL, OUT },
-		{ "interval", 1, NULL, INTERVAL }, { "points", 1, NULL, POINTS },
+		{ "interval", 1, NULL, INTERVAL }, { "hang", 1, NULL, HANG },
+		{ "points", 1, NULL, POINTS },
 		{ "splats", 1, NULL, SPLATS }, { "last", 1, NULL, LAST },
 		{ "replay", 1, NULL, REPLAY }, { "repeat", 1, NULL, REPEAT },
 		{ "decode", 1, NULL, DECODE }, { "show", 1, NULL, SHOW },
@@ -179,6 +181,9 @@ int main(int argc, char **argv)
 			break;
 		case INTERVAL:
 			opt.interval = to_number(optarg);
+			break;
+		case HANG:
+			opt.hang = to_number(optarg);
 			break;
 		case POINTS:
 			opt.points = optarg;

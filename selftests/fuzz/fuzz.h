@@ -199,6 +199,7 @@ struct options {
 	unsigned int workers;
 	unsigned int lanes;
 	unsigned int interval;	/* of the curve */
+	unsigned int hang;	/* seconds; a program takes some milliseconds, but hosts may be busy */
 	unsigned int repeat;	/* of a replay; 0: none */
 	const char *corpus, *out, *last, *points, *splats;
 	bool nobody;		/* every other worker has no privileges */

@@ -3,8 +3,10 @@
  * Looks after the workers: starts them anew, kills those that hang, reads the kernel's log,
  * writes down how far they have come, and what they did when something went wrong.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -12,10 +14,8 @@
 
 #include "fuzz.h"
 
-/* A program takes some milliseconds, but the host may have no time for us. */
-#define HANG_S		300
-#define DEATH_S		300	/* to die, once killed */
 #define MAX_HANGS	5	/* that are written down */
+#define MAX_TOLD	10	/* dead workers */
 
 static struct worker {
 	pid_t pid;
@@ -42,8 +42,36 @@ static FILE *out_file(const char *name, const char *mode)
 	return fopen(path, mode);
 }
 
-/* The last programs, in a file of their own. */
-static void write_last(const char *what, const char *why)
+/* Where in the kernel each thread of @pid is, as a comment. */
+static void write_stacks(pid_t pid, FILE *to)
+{
+	static const char *const names[] = { "syscall", "stack" };
+	char path[512], line[256];
+	struct dirent **threads;
+	unsigned int i;
+	int n, t;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	n = scandir(path, &threads, NULL, alphasort);
+	for (t = 0; t < n; t++) {
+		for (i = 0; i < ARRAY_SIZE(names) && *threads[t]->d_name != '.'; i++) {
+			snprintf(path, sizeof(path), "/proc/%d/task/%s/%s", pid,
+				 threads[t]->d_name, names[i]);
+			f = fopen(path, "r");
+			while (f && fgets(line, sizeof(line), f))
+				fprintf(to, "# %s: %s", threads[t]->d_name, line);
+			if (f)
+				fclose(f);
+		}
+		free(threads[t]);
+	}
+	if (n >= 0)
+		free(threads);
+}
+
+/* The last programs, in a file of their own, and what @pid is at, if it is there. */
+static void write_last(const char *what, const char *why, pid_t pid)
 {
 	static unsigned int n;
 	char name[64];
@@ -56,6 +84,8 @@ static void write_last(const char *what, const char *why)
 		return;
 	}
 	fprintf(f, "# %s\n", why);
+	if (pid)
+		write_stacks(pid, f);
 	last_write(last, f);
 	fclose(f);
 	fprintf(stderr, "fuzz: %s: %s/%s\n", why, opt.out, name);
@@ -114,11 +144,13 @@ static int look_at(unsigned int w)
 {
 	struct worker *k = &workers[w];
 	int status;
+	FILE *f;
 
 	if (waitpid(k->pid, &status, WNOHANG) == k->pid) {
 		k->pid = 0;
-		if (!k->killed && (WIFSIGNALED(status) || WEXITSTATUS(status) == 2))
-			shared->crashes++;
+		if (!k->killed && (WIFSIGNALED(status) || WEXITSTATUS(status) == 2) &&
+		    ++shared->crashes <= MAX_TOLD)
+			fprintf(stderr, "fuzz: worker %u has died, status %#x\n", w, status);
 		if (WIFEXITED(status) && WEXITSTATUS(status) == 3) {
 			fprintf(stderr, "fuzz: worker %u could not begin\n", w);
 			return -1;
@@ -128,14 +160,20 @@ static int look_at(unsigned int w)
 	if (k->beat != shared->beat[w] && !k->killed) {
 		k->beat = shared->beat[w];
 		k->since = now();
-	} else if (!k->killed && now() - k->since > HANG_S) {
+	} else if (!k->killed && now() - k->since > opt.hang) {
 		if (++shared->hangs <= MAX_HANGS)
-			write_last("hang", "a worker hangs and is killed");
+			write_last("hang", "a worker hangs and is killed", k->pid);
 		kill(k->pid, SIGKILL);
 		k->killed = true;
 		k->since = now();
-	} else if (k->killed && now() - k->since > DEATH_S) {
-		write_last("unkillable", "a worker was killed and does not end");
+	} else if (k->killed && now() - k->since > opt.hang) {
+		/* What the CPUs are at, in the kernel's log: its stack is told only if it sleeps. */
+		f = fopen("/proc/sysrq-trigger", "w");
+		if (f) {
+			fputs("l", f);
+			fclose(f);
+		}
+		write_last("unkillable", "a worker was killed and does not end", k->pid);
 		return -1;
 	}
 	return 0;
@@ -188,7 +226,7 @@ int watch(void)
 		}
 		usleep(50000);
 		if (splats_seen(line, sizeof(line))) {
-			write_last("splat", line);
+			write_last("splat", line, 0);
 			failed = true;
 		}
 		if (now() - begin >= next) {
@@ -200,7 +238,7 @@ int watch(void)
 	if (end_all())
 		failed = true;
 	if (!failed && splats_seen(line, sizeof(line))) {
-		write_last("splat", line);
+		write_last("splat", line, 0);
 		failed = true;
 	}
 	tell(false);
