@@ -8,6 +8,7 @@
  * them from there to a list of its own, and what it leaves returns to the front of
  * q->recheck.
  */
+#include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
 
 #include "point.h"
@@ -74,7 +75,7 @@ static bool level_due(struct ioevq_queue *q)
 	struct ioevq_kreq *kreq = list_first_entry_or_null(&q->level, struct ioevq_kreq, recheck);
 
 	/* In order, but for those that could not be announced: they wait for another's event. */
-	return kreq && ioevq_ring_reaped(&q->ring, kreq->seq);
+	return kreq && ioevq_is_reaped(kreq);
 }
 
 /* Is there a file to look at? queue->lock is held. */
@@ -85,24 +86,36 @@ bool ioevq_recheck_due(struct ioevq_queue *q)
 	return !list_empty(&q->recheck) || level_due(q);
 }
 
-static void take_due(struct ioevq_queue *q, struct list_head *todo)
+/*
+ * Of those that were announced before event @end: what a look itself announces may be taken
+ * at once, time and again.
+ */
+static void take_due(struct ioevq_queue *q, struct list_head *todo, ioevq_seq_t end)
 {
 	struct ioevq_kreq *kreq;
 	unsigned int n = 0;
 
 	while (n++ < MAX_DUE && level_due(q)) {
 		kreq = list_first_entry(&q->level, struct ioevq_kreq, recheck);
+		if ((s64)(kreq->seq - end) >= 0)
+			break;
 		kreq->level = false;
 		list_move_tail(&kreq->recheck, todo);
 	}
 }
 
-/* With the mutex and queue->lock; whatever asks while we look is for the next round. */
-static void begin_look(struct ioevq_queue *q, struct list_head *todo)
+/*
+ * With the mutex and queue->lock; whatever asks while we look is for the next round. Returns
+ * the number of the next event.
+ */
+static ioevq_seq_t begin_look(struct ioevq_queue *q, struct list_head *todo)
 {
+	ioevq_seq_t end = q->ring.tail + q->ring.backlog_len;
+
 	q->looking = true;
 	list_splice_init(&q->recheck, todo);
-	take_due(q, todo);
+	take_due(q, todo, end);
+	return end;
 }
 
 static void end_look(struct ioevq_queue *q, struct list_head *todo)
@@ -141,6 +154,7 @@ static bool look_at(struct ioevq_kreq *kreq, bool tell)
 u32 ioevq_recheck(struct ioevq_queue *q, u64 want, bool patient)
 {
 	LIST_HEAD(todo);
+	ioevq_seq_t end;
 	u32 found;
 
 	if (list_empty_careful(&q->recheck) && list_empty_careful(&q->level) &&
@@ -152,13 +166,14 @@ u32 ioevq_recheck(struct ioevq_queue *q, u64 want, bool patient)
 	spin_lock_irq(&q->lock);
 	q->rechecker = false;
 	q->found = 0;
-	begin_look(q, &todo);
+	end = begin_look(q, &todo);
 	while (!list_empty(&todo)) {
 		look_at(list_first_entry(&todo, struct ioevq_kreq, recheck), true);
-		if (ioevq_ring_available(&q->ring) >= want)
+		/* A head that never rests must not keep who is killed. */
+		if (ioevq_ring_available(&q->ring) >= want || fatal_signal_pending(current))
 			break;
 		if (list_empty(&todo))
-			take_due(q, &todo);
+			take_due(q, &todo, end);
 	}
 	end_look(q, &todo);
 	found = q->found;

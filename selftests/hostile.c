@@ -110,6 +110,37 @@ TEST_F(hostile, law_12_hostile_ring_of_a_reader)
 	EXPECT_TRUE(is_well(&self->by, &self->q));
 }
 
+/*
+ * A head that says that what is announced is taken already, and a file that stays ready:
+ * there is always one more to announce. A consumer comes back from that all the same.
+ */
+TEST_F(hostile, law_12_hostile_ring_and_a_level_watch)
+{
+	struct ioevq_ring *ring = self->q.ring;
+	int fd = eventfd(1, EFD_CLOEXEC);
+	struct ioevq_event evs[4 * ENTRIES];
+	struct ioevq_req req;
+	__u64 head;
+
+	ASSERT_LE(0, fd);
+	ioevq_prep_poll(&req, fd, POLLIN, IOEVQ_POLL_LEVEL, 7);
+	ASSERT_EQ(0, submit(&self->q, &req));
+	ASSERT_EQ(1, enter_wait(&self->q, evs, 0, 4 * ENTRIES, 0));
+	head = ring->head;
+	ring->head = head + 1000;
+	EXPECT_EQ(-EBADFD, enter_wait(&self->q, evs, 0, 4 * ENTRIES, 0));
+	EXPECT_EQ(-EBADFD, enter_wait(&self->q, evs, 1, 0, -1));
+	EXPECT_TRUE(is_well(&self->by, &self->q));
+	ring->head = head;
+	/* It is announced again, as often as was found out meanwhile. */
+	EXPECT_LE(1, enter_wait(&self->q, evs, 1, 4 * ENTRIES, -1));
+	EXPECT_EQ(7, evs[0].user_data);
+	EXPECT_EQ(POLLIN, evs[0].res);
+	close(fd);
+	EXPECT_LE(1, enter_wait(&self->q, evs, 1, 4 * ENTRIES, -1));
+	EXPECT_TRUE(quiet(&self->q));
+}
+
 /* Old events are read again: a head that can be is believed, and only it. */
 TEST_F(hostile, law_12_hostile_ring_head_turned_back)
 {
