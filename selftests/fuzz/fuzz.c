@@ -9,7 +9,8 @@
 #include "fuzz.h"
 
 struct options opt = {
-	.seed = 1, .seconds = 600, .workers = 1, .lanes = NR_LANES, .interval = 10, .hang = 300, .out = ".",
+	.seed = 1, .seconds = 600, .workers = 1, .lanes = NR_LANES, .interval = 10, .hang = 300,
+	.out = ".",
 };
 
 struct shared *shared;

@@ -36,12 +36,12 @@
 #define SYM_INDEX(v)	((v) & ((1ULL << 48) - 1))
 #define SLOT(n)		(SYM_SLOT | (n))
 
-/* Fixed, so that a program means the same whoever runs it. */
-#define MEM_ADDR	0x10000000UL
+/* Fixed, so that a program means the same whoever runs it, and where nothing else is. */
+#define MEM_ADDR	0x1000000000UL
 #define MEM_SIZE	0x40000UL
-#define UNSURE_ADDR	0x20000000UL
+#define UNSURE_ADDR	0x1100000000UL
 #define UNSURE_SIZE	0x10000UL
-#define RING_ADDR	0x30000000UL
+#define RING_ADDR	0x1200000000UL
 #define RING_SIZE	0x4000000UL	/* each */
 #define NR_RINGS	3
 
@@ -199,7 +199,7 @@ struct options {
 	unsigned int workers;
 	unsigned int lanes;
 	unsigned int interval;	/* of the curve */
-	unsigned int hang;	/* seconds; a program takes some milliseconds, but hosts may be busy */
+	unsigned int hang;	/* s; programs take milliseconds, but hosts may be busy */
 	unsigned int repeat;	/* of a replay; 0: none */
 	const char *corpus, *out, *last, *points, *splats;
 	bool nobody;		/* every other worker has no privileges */

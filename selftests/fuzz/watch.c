@@ -123,6 +123,17 @@ static void save(void)
 		cover_list(&shared->coverage, path);
 }
 
+/* What the CPUs are at, to the kernel's log: where a task is is known only if it sleeps. */
+static void tell_cpus(void)
+{
+	FILE *f = fopen("/proc/sysrq-trigger", "w");
+
+	if (!f)
+		return;
+	fputs("l", f);
+	fclose(f);
+}
+
 static int start(unsigned int w)
 {
 	struct worker *k = &workers[w];
@@ -144,7 +155,6 @@ static int look_at(unsigned int w)
 {
 	struct worker *k = &workers[w];
 	int status;
-	FILE *f;
 
 	if (waitpid(k->pid, &status, WNOHANG) == k->pid) {
 		k->pid = 0;
@@ -167,12 +177,7 @@ static int look_at(unsigned int w)
 		k->killed = true;
 		k->since = now();
 	} else if (k->killed && now() - k->since > opt.hang) {
-		/* What the CPUs are at, in the kernel's log: its stack is told only if it sleeps. */
-		f = fopen("/proc/sysrq-trigger", "w");
-		if (f) {
-			fputs("l", f);
-			fclose(f);
-		}
+		tell_cpus();
 		write_last("unkillable", "a worker was killed and does not end", k->pid);
 		return -1;
 	}
