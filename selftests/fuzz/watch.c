@@ -123,7 +123,7 @@ static void save(void)
 		cover_list(&shared->coverage, path);
 }
 
-/* What the CPUs are at, to the kernel's log: where a task is is known only if it sleeps. */
+/* What the CPUs are at, to the kernel's log: the stack of a task is told only if it sleeps. */
 static void tell_cpus(void)
 {
 	FILE *f = fopen("/proc/sysrq-trigger", "w");
