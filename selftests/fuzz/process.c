@@ -22,6 +22,7 @@
 
 /* Of this process: its own, and alive or not yet reaped while there is a number. */
 static struct child {
+	atomic_bool taken;	/* lanes may want the same one */
 	pid_t pid;
 	bool forked;
 } children[MAX_CHILDREN];
@@ -31,6 +32,12 @@ static bool sigchld_changed, limits_changed;
 pid_t child_pid(unsigned int child)
 {
 	return children[child % MAX_CHILDREN].pid ?: 0x3ffffff;
+}
+
+static void gone(struct child *c)
+{
+	c->pid = 0;
+	c->taken = false;
 }
 
 static void nap(long us)
@@ -68,13 +75,13 @@ static void do_spawn(unsigned int n, uint64_t how)
 {
 	struct child *c = &children[n % MAX_CHILDREN];
 
-	if (c->pid)
+	if (atomic_exchange(&c->taken, true))
 		return;
 	c->forked = false;
 	c->pid = clone(spawned, stacks[n % MAX_CHILDREN + 1], CLONE_VM | SIGCHLD,
 		       (void *)how);
 	if (c->pid < 0)
-		c->pid = 0;
+		gone(c);
 }
 
 /* How many calls were for the child. */
@@ -85,11 +92,13 @@ static unsigned int do_fork(struct program *p, unsigned int at, unsigned int lan
 	unsigned int nr = v[1] % 16;
 	pid_t pid;
 
-	if (c->pid)
+	if (atomic_exchange(&c->taken, true))
 		return 0;
 	pid = fork();
-	if (pid < 0)
+	if (pid < 0) {
+		gone(c);
 		return 0;
+	}
 	if (pid) {
 		c->pid = pid;
 		c->forked = true;
@@ -120,7 +129,7 @@ static void do_wait(const uint64_t *v)
 		pid = waitpid(c->pid, &status, WNOHANG | flags);
 		if ((pid < 0 && errno == ECHILD) ||
 		    (pid > 0 && (WIFEXITED(status) || WIFSIGNALED(status))))
-			c->pid = 0;
+			gone(c);
 		if (pid)
 			return;
 		nap(200);
@@ -139,7 +148,7 @@ static void end_child(struct child *c)
 	kill(c->pid, SIGKILL);
 	while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	c->pid = 0;
+	gone(c);
 }
 
 static void do_sigchld(unsigned int how)
