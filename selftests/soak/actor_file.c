@@ -76,7 +76,7 @@ static bool sync_part(struct me *me, struct slot *s)
 	return begin(me, &req, KIND_FSYNC, &s->item);
 }
 
-/* Whether it has ended: 1 all is well, -1 cancelled or no memory, 0 not yet. */
+/* Whether it has ended: 1 all is well, -1 cancelled, in part too, or no memory, 0 not yet. */
 static int ended(struct slot *s, int64_t want)
 {
 	struct ioevq_event ev = { .user_data = s->item };
@@ -89,7 +89,7 @@ static int ended(struct slot *s, int64_t want)
 	end(&s->other, &matched);
 	if (res == want)
 		return 1;
-	if (res != -ECANCELED && res != -ENOMEM)
+	if (res != -ECANCELED && res != -ENOMEM && !(res > 0 && res < want && matched == 1))
 		odd("file I/O that failed or is short", &ev, res);
 	return -1;
 }
