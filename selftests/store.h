@@ -61,13 +61,23 @@ static inline int store_run(const char *format, const char *arg, const char *arg
 	return system(command);
 }
 
-/* A file system of its own, in an image that is as large as its tools want it to be. */
+/*
+ * A file system of its own, in an image that is as large as its tools want it to be. To make
+ * one takes them long: the first of each kind is kept, for those after it to copy.
+ */
 static inline int store_mount(struct store *s, const char *type, const char *image,
 			      const char *size, const char *options)
 {
-	if (store_run("truncate -s %2$s %1$s", image, size) ||
-	    store_run("modprobe -a loop %s", type, "") ||
-	    store_run(options, type, image) || store_loop(s, image))
+	char made[64], making[80];
+
+	snprintf(made, sizeof(made), "/tmp/ioevq-image-%s-%s", type, size);
+	snprintf(making, sizeof(making), "%s.new", made);
+	if (access(made, F_OK) &&
+	    (store_run("modprobe -a loop %s", type, "") ||
+	     store_run("truncate -s %2$s %1$s", making, size) ||
+	     store_run(options, type, making) || rename(making, made)))
+		return -1;
+	if (store_run("cp --sparse=always %s %s", made, image) || store_loop(s, image))
 		return -1;
 	snprintf(s->mnt, sizeof(s->mnt), "%s/mnt", s->dir);
 	return mkdir(s->mnt, 0755) || mount(s->file, s->mnt, type, 0, NULL);
