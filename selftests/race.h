@@ -18,6 +18,8 @@ struct hand {
 	long delay;		/* before it acts; less than 0: of the other one */
 	int round;		/* asked for; -1: the end */
 	int done;
+	int streak;		/* of rounds with the same one first; less than 0: the other */
+	bool both;		/* have been the first one */
 };
 
 static inline void spin(long n)
@@ -67,14 +69,25 @@ static inline int landed(struct hand *h)
 	return eventually(__atomic_load_n(&h->done, __ATOMIC_ACQUIRE) == h->round);
 }
 
-/* Go to where each of the two is as likely to be the first one. */
+/* Go to where each of the two is as likely to be the first one; fast, if that is far away. */
 static inline void steer(struct hand *h, bool hand_was_first)
 {
-	long step = 1 + labs(h->delay) / 16;
+	int was = h->streak;
+	long step;
 
+	h->both |= hand_was_first ? was < 0 : was > 0;
+	h->streak = hand_was_first ? (was < 0 ? 1 : was + 1) : (was > 0 ? -1 : was - 1);
+	step = 1 + labs(h->delay) / (abs(h->streak) > 8 ? 2 : 16);
 	h->delay += hand_was_first ? step : -step;
 	if (labs(h->delay) > MAX_DELAY)
 		h->delay /= 2;
+}
+
+/* As goes_on(), and until each of the two has been the first one, if it can be. */
+static inline bool race_goes_on(const struct hand *h, unsigned int done, unsigned int rounds,
+				time_t *end)
+{
+	return goes_on(done, rounds, end) || (!h->both && done < rounds);
 }
 
 #endif

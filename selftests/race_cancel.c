@@ -329,7 +329,7 @@ TEST_F_TIMEOUT(race_cancel, law_09_complete_against_cancel, 600)
 
 	if (r->hit)
 		ASSERT_EQ(0, hand_start(&a->h, r->hit, a));
-	for (i = 1; goes_on(i, ROUNDS, &end); i++) {
+	for (i = 1; race_goes_on(&a->h, i, ROUNDS, &end); i++) {
 		a->i = i;
 		ASSERT_EQ(0, r->begin(a));
 		if (r->hit)

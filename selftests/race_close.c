@@ -106,7 +106,7 @@ TEST_F_TIMEOUT(race_close, law_08_close_against_data, 600)
 
 	ASSERT_EQ(0, hold("event:100,close:100,closing:100,detach:100,unwatch:50,transfer:50"));
 	ASSERT_EQ(0, hand_start(&a->h, write_to_peer, a));
-	for (i = 0; goes_on(i, ROUNDS, &end); i++) {
+	for (i = 0; race_goes_on(&a->h, i, ROUNDS, &end); i++) {
 		a->t = (struct thing){ .fd = -1, .peer = -1, .aux = -1 };
 		a->buf = 0;
 		ASSERT_EQ(0, variant->make(&a->t));
@@ -152,7 +152,7 @@ TEST_F_TIMEOUT(race_close, law_08_close_against_close, 600)
 
 	ASSERT_EQ(0, hold("close:100,closing:100,cancel:50,detach:50,unwatch:100"));
 	ASSERT_EQ(0, hand_start(&a->h, close_it, a));
-	for (i = 0; goes_on(i, ROUNDS, &end); i++) {
+	for (i = 0; race_goes_on(&a->h, i, ROUNDS, &end); i++) {
 		a->t = (struct thing){ .fd = -1, .peer = -1, .aux = -1 };
 		ASSERT_EQ(0, variant->make(&a->t));
 		ASSERT_EQ(0, submit_all(a));
