@@ -174,7 +174,7 @@ TEST_F_TIMEOUT(race_close, law_08_close_against_close, 600)
 			ASSERT_TRUE(!ev.res || ev.res == -EBADF);
 			first += !ev.res;
 		}
-		/* Now between those that are refused and the rest, now to where either closes it. */
+		/* Between those that are refused and the rest, and to where either closes it. */
 		steer(&a->h, i & 64 ? ret : !a->closed);
 		close(a->t.peer);
 	}
