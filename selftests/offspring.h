@@ -62,6 +62,8 @@ static inline int offspring_of(struct offspring *c, int (*run)(struct offspring 
 	c->pid = syscall(SYS_clone, flags, 0, 0, 0, 0);
 	if (!c->pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* The parent may have ended before that: then there is no word to come. */
+		close(c->go);
 		await_go(c);
 		_exit(run(c, arg));
 	}
