@@ -64,6 +64,7 @@ class Result(unittest.TestResult):
             self.ended(test, "fail", err)
 
     def addSkip(self, test, reason):
+        print("==== skip", test.id(), reason, flush=True)
         self.ended(test, "skip")
 
     def addExpectedFailure(self, test, err):
