@@ -9,6 +9,7 @@
 #   make check-servers  all real servers, on the kernel's epoll and on /dev/ioevq
 #   make check-fio      what fio writes by its engine on /dev/ioevq, verified
 #   make bench-fio      fio's engines side by side
+#   make check-python  the Python bindings: tests of their own, and CPython's on their event loop
 #   make check-crash    that an example loses nothing that it acknowledged when QEMU is killed
 #   make check-posix-aio  the POSIX test suite's cases of <aio.h>, on ours and on glibc's
 #   make check-mutants  that the selftests notice when a law is broken
@@ -84,6 +85,10 @@ bench-fio:
 	tools/check/deps build vm fio
 	tools/fio/bench
 
+check-python:
+	tools/check/deps build vm python
+	tools/python/check
+
 check-crash:
 	tools/check/deps build vm demo crash
 	tools/examples/kvlog/crash-test
@@ -131,5 +136,5 @@ clean:
 FORCE:
 
 .PHONY: FORCE all lib tools examples selftests demo check check-debug check-all analyze \
-	check-mutants check-servers check-fio bench-fio check-crash check-posix-aio soak fuzz \
-	fuzz-parsers model install clean
+	check-mutants check-servers check-fio bench-fio check-crash check-posix-aio \
+	check-python soak fuzz fuzz-parsers model install clean
