@@ -16,6 +16,10 @@
 #   make soak MINUTES=n     everything at once on Linux K (6.1), all of it accounted for
 #   make fuzz SECONDS=n     the fuzzer, guided by the coverage of the module, on a debug kernel
 #   make fuzz-parsers SECONDS=n  libFuzzer, on all that parses text or files
+#   make install, make uninstall    all but the module, with DESTDIR and PREFIX
+#   make modules_install    the module for the running kernel, or KDIR
+#   make deb        Debian packages, in build/deb
+#   make check-deb  that these install, work, upgrade and go, in a fresh Debian 12
 #   make model      the models of the queue and of the concurrency value, verified
 .DELETE_ON_ERROR:
 STOCK := 6.1 6.12
@@ -124,11 +128,44 @@ model:
 	tools/check/deps model
 	Documentation/model/run
 
+# What is installed, but for the module; DESTDIR and PREFIX as usual.
+PARTS := tools/lib/ioevq tools/compat/epoll tools/compat/aio tools/ioevq tools/packaging
+
 install: lib tools
-	$(MAKE) -s -C tools/lib/ioevq install
-	$(MAKE) -s -C tools/compat/epoll install
-	$(MAKE) -s -C tools/compat/aio install
-	$(MAKE) -s -C tools/ioevq install
+	@for part in $(PARTS); do $(MAKE) -s -C $$part install || exit; done
+
+uninstall:
+	@for part in $(PARTS); do $(MAKE) -s -C $$part uninstall || exit; done
+
+# The module for one kernel: the running one, or KDIR. By hand it is built anew after each
+# update of the kernel; the package's is by dkms.
+KDIR ?= /lib/modules/$(shell uname -r)/build
+RELEASE = $(shell cat $(KDIR)/include/config/kernel.release)
+
+modules:
+	@[ -e $(KDIR)/include/config/kernel.release ] || { echo "no headers of a kernel in" \
+		"$(KDIR): apt install linux-headers-$$(uname -r), or say KDIR=" >&2; exit 1; }
+	@[ "$$(cat build/host/kdir 2>/dev/null)" = "$(KDIR)" ] || rm -rf build/host
+	@mkdir -p build/host && echo "$(KDIR)" >build/host/kdir
+	@cp -rsf $(CURDIR)/Kbuild $(CURDIR)/module $(CURDIR)/uapi build/host
+	$(MAKE) -s -C $(KDIR) M=$(CURDIR)/build/host modules
+
+modules_install: modules
+	$(MAKE) -s -C $(KDIR) M=$(CURDIR)/build/host INSTALL_MOD_PATH=$(DESTDIR) \
+		INSTALL_MOD_DIR=updates DEPMOD=true modules_install
+	PATH=$$PATH:/usr/sbin:/sbin depmod -b "$(DESTDIR)/" $(RELEASE)
+
+modules_uninstall:
+	rm -f $(DESTDIR)/lib/modules/$(RELEASE)/updates/ioevq.ko*
+	PATH=$$PATH:/usr/sbin:/sbin depmod -b "$(DESTDIR)/" $(RELEASE)
+
+deb:
+	tools/check/deps build deb
+	tools/packaging/build
+
+check-deb:
+	tools/check/deps build vm deb
+	tools/packaging/check
 
 clean:
 	rm -rf build
@@ -137,4 +174,5 @@ FORCE:
 
 .PHONY: FORCE all lib tools examples selftests demo check check-debug check-all analyze \
 	check-mutants check-servers check-fio bench-fio check-crash check-posix-aio \
-	check-python soak fuzz fuzz-parsers model install clean
+	check-python soak fuzz fuzz-parsers model install uninstall modules modules_install \
+	modules_uninstall deb check-deb clean
