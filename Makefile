@@ -8,8 +8,9 @@
 #   make analyze        clang, clang-tidy, cppcheck, coccinelle, the use of the stack
 #   make check-servers  all real servers, on the kernel's epoll and on /dev/ioevq
 #   make check-fio      what fio writes by its engine on /dev/ioevq, verified
+#   make bench          what events cost, by ioevq and by others, in instructions; BENCH=quick
 #   make bench-fio      fio's engines side by side
-#   make check-python  the Python bindings: tests of their own, and CPython's on their event loop
+#   make check-python   the Python bindings: tests of their own, and CPython's on their event loop
 #   make check-crash    that an example loses nothing that it acknowledged when QEMU is killed
 #   make check-posix-aio  the POSIX test suite's cases of <aio.h>, on ours and on glibc's
 #   make check-mutants  that the selftests notice when a law is broken
@@ -84,6 +85,10 @@ check-servers:
 check-fio:
 	tools/check/deps build vm fio
 	tools/fio/check
+
+bench:
+	tools/check/deps build vm bench
+	tools/bench/run $(if $(filter quick,$(BENCH)),-q) $(BENCH_FLAGS)
 
 bench-fio:
 	tools/check/deps build vm fio
@@ -173,6 +178,6 @@ clean:
 FORCE:
 
 .PHONY: FORCE all lib tools examples selftests demo check check-debug check-all analyze \
-	check-mutants check-servers check-fio bench-fio check-crash check-posix-aio \
+	check-mutants check-servers check-fio bench bench-fio check-crash check-posix-aio \
 	check-python soak fuzz fuzz-parsers model install uninstall modules modules_install \
 	modules_uninstall deb check-deb clean

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Messages to a queue, sent and taken by one thread: one at a time, and many in a call. */
+#include <mqueue.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+
+#include "bench.h"
+#include "uring.h"
+
+#define MANY	128
+
+struct post {
+	unsigned int k;			/* messages a call */
+	struct ioevq q, to;
+	struct ioevq_req reqs[MANY];
+	struct uring u, other;
+	int fd, epfd, pipe[2];
+	mqd_t mq;
+};
+
+static ALWAYS_INLINE void take_ours(const struct ioevq *q, unsigned int n)
+{
+	struct ioevq_event ev;
+
+	while (n)
+		n -= MUST(ioevq_take(q, &ev));
+}
+
+static void round_own(void *arg)
+{
+	struct post *p = arg;
+
+	MUST(ioevq_post(&p->q, 1, 2, 3));
+	take_ours(&p->q, 1);
+}
+
+static ALWAYS_INLINE void post_ours(struct post *p, int fd, const struct ioevq *to)
+{
+	for (unsigned int i = 0; i < p->k; i++)
+		ioevq_prep_post(&p->reqs[i], fd, 2, 3, i);
+	if (ioevq_submit(&p->q, p->reqs, p->k) != (int)p->k)
+		die("ioevq_submit");
+	take_ours(to, p->k);
+}
+
+static void round_own_many(void *arg)
+{
+	struct post *p = arg;
+
+	post_ours(p, -1, &p->q);
+}
+
+static void round_ours(void *arg)
+{
+	struct post *p = arg;
+
+	post_ours(p, p->to.fd, &p->to);
+}
+
+static void take_uring(struct uring *u, unsigned int n)
+{
+	while (n) {
+		if (!uring_peek(u))
+			MUST(uring_enter(u, 1, IORING_ENTER_GETEVENTS));
+		uring_seen(u, 1);
+		n--;
+	}
+}
+
+static void round_msg_ring(void *arg)
+{
+	struct post *p = arg;
+
+	for (unsigned int i = 0; i < p->k; i++) {
+		struct io_uring_sqe *sqe = uring_sqe(&p->u, IORING_OP_MSG_RING, p->other.fd, i);
+
+		sqe->len = 2;
+		sqe->off = i;
+		/* No completion here for what was delivered there. */
+		sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
+	}
+	MUST(uring_enter(&p->u, 0, 0));
+	take_uring(&p->other, p->k);
+}
+
+static void round_nop(void *arg)
+{
+	struct post *p = arg;
+
+	for (unsigned int i = 0; i < p->k; i++)
+		uring_sqe(&p->u, IORING_OP_NOP, -1, i);
+	MUST(uring_enter(&p->u, p->k, IORING_ENTER_GETEVENTS));
+	take_uring(&p->u, p->k);
+}
+
+static void round_eventfd(void *arg)
+{
+	struct post *p = arg;
+	struct epoll_event ev;
+
+	put_message(p->fd);
+	MUST(epoll_wait(p->epfd, &ev, 1, -1));
+}
+
+static void round_pipe(void *arg)
+{
+	struct post *p = arg;
+	uint64_t message[2] = { 1, 2 };
+
+	if (write(p->pipe[1], message, sizeof(message)) != sizeof(message) ||
+	    read(p->pipe[0], message, sizeof(message)) != sizeof(message))
+		die("pipe");
+}
+
+static void round_mq(void *arg)
+{
+	struct post *p = arg;
+	char message[16] = "";
+
+	MUST(mq_send(p->mq, message, sizeof(message), 0));
+	MUST(mq_receive(p->mq, message, sizeof(message), NULL));
+}
+
+static void round_signal(void *arg)
+{
+	struct post *p = arg;
+	struct signalfd_siginfo info;
+
+	MUST(sigqueue(getpid(), SIGRTMIN, (union sigval){ .sival_int = 1 }));
+	MUST(read(p->fd, &info, sizeof(info)));
+}
+
+static void row(const char *name, enum kind kind, unsigned int k, round_fn *round, struct post *p)
+{
+	struct row r = { .question = "post", .object = k == 1 ? "one" : "many", .name = name,
+			 .kind = kind, .n = 1, .k = k };
+
+	p->k = k;
+	measure(&r, round, p);
+}
+
+static void classic(struct post *p)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
+	struct mq_attr attr = { .mq_maxmsg = 10, .mq_msgsize = 16 };
+	sigset_t set;
+
+	p->fd = MUST(eventfd(0, EFD_NONBLOCK));
+	p->epfd = MUST(epoll_create1(0));
+	MUST(epoll_ctl(p->epfd, EPOLL_CTL_ADD, p->fd, &ev));
+	row("eventfd, epoll ET, not read", PEER, 1, round_eventfd, p);
+	MUST(pipe(p->pipe));
+	row("pipe", PEER, 1, round_pipe, p);
+	p->mq = MUST(mq_open("/bench", O_RDWR | O_CREAT | O_EXCL, 0600, &attr));
+	mq_unlink("/bench");
+	row("mq_send, mq_receive", PEER, 1, round_mq, p);
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	MUST(sigprocmask(SIG_BLOCK, &set, NULL));
+	p->fd = MUST(signalfd(-1, &set, 0));
+	row("sigqueue, signalfd", PEER, 1, round_signal, p);
+}
+
+void bench_post(void)
+{
+	struct post *p = warm_alloc(1, sizeof(*p));
+
+	MUST(ioevq_open(&p->q, 1024, 0));
+	MUST(ioevq_open(&p->to, 1024, 0));
+	row("ioevq to itself", OURS, 1, round_own, p);
+	row("ioevq to another", OURS, 1, round_ours, p);
+	row("ioevq to itself", OURS, MANY, round_own_many, p);
+	row("ioevq to another", OURS, MANY, round_ours, p);
+	if (uring_open(&p->u, MANY, 0) || uring_open(&p->other, MANY, 0))
+		die("io_uring_setup");
+	row("io_uring MSG_RING", PEER, 1, round_msg_ring, p);
+	row("io_uring MSG_RING", PEER, MANY, round_msg_ring, p);
+	/* Says nothing to anybody. */
+	row("io_uring NOP", FLOOR, 1, round_nop, p);
+	row("io_uring NOP", FLOOR, MANY, round_nop, p);
+	classic(p);
+}
