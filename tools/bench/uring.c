@@ -25,9 +25,9 @@ int uring_open(struct uring *r, unsigned int entries, unsigned int flags)
 {
 	struct io_uring_params p = { .flags = flags | IORING_SETUP_CQSIZE,
 				     .cq_entries = 4 * entries };
-	char *rings;
 	size_t size, cq_size;
 	unsigned int i;
+	char *rings;
 
 	memset(r, 0, sizeof(*r));
 	r->fd = (int)syscall(__NR_io_uring_setup, entries, &p);
@@ -35,7 +35,9 @@ int uring_open(struct uring *r, unsigned int entries, unsigned int flags)
 		return -errno;
 	size = p.sq_off.array + p.sq_entries * sizeof(unsigned int);
 	cq_size = p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe);
-	rings = map(r->fd, size > cq_size ? size : cq_size, IORING_OFF_SQ_RING);
+	r->rings_size = size > cq_size ? size : cq_size;
+	rings = map(r->fd, r->rings_size, IORING_OFF_SQ_RING);
+	r->rings = rings;
 	r->sqes = map(r->fd, p.sq_entries * sizeof(*r->sqes), IORING_OFF_SQES);
 	r->sq_tail = (unsigned int *)(rings + p.sq_off.tail);
 	r->sq_array = (unsigned int *)(rings + p.sq_off.array);
@@ -50,12 +52,14 @@ int uring_open(struct uring *r, unsigned int entries, unsigned int flags)
 	return 0;
 }
 
-/* The mappings stay: a family is a process, and short. */
+/* A mapping would keep the ring, and what it watches. */
 void uring_close(struct uring *r)
 {
 	struct io_uring_rsrc_update update = { .offset = (unsigned int)r->enter_fd };
 
 	if (r->enter_flags)
 		syscall(__NR_io_uring_register, r->fd, IORING_UNREGISTER_RING_FDS, &update, 1);
+	munmap(r->rings, r->rings_size);
+	munmap(r->sqes, (r->sq_mask + 1) * sizeof(*r->sqes));
 	close(r->fd);
 }

@@ -21,6 +21,8 @@ struct uring {
 	unsigned int tail, to_submit;
 	struct io_uring_sqe *sqes;
 	struct io_uring_cqe *cqes;
+	void *rings;
+	size_t rings_size;
 };
 
 /* 0 or -errno: what this kernel does not know is not compared */
