@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -22,7 +23,6 @@
 #include <ioevq.h>
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#define ALWAYS_INLINE	inline __attribute__((always_inline))
 
 /* Where a row belongs in the comparison. */
 enum kind {
@@ -48,14 +48,15 @@ extern bool quick;
 /* measure.c */
 #define MAX_BATCHES	12
 
-static ALWAYS_INLINE uint64_t clock_insns(void)
+static __always_inline uint64_t clock_insns(void)
 {
 	return __builtin_ia32_rdtsc();
 }
 
 void region_init(void);
 void region_begin(void);
-void region_end(void);
+unsigned int region_end(void);	/* its number: rows that are put from now on are of this region */
+void region_set(unsigned int nr);
 /* What is between these does not count. */
 void region_pause(void);
 void region_resume(void);
@@ -68,7 +69,7 @@ void put_row(const struct row *row, double *batches, unsigned int n, uint64_t ev
 void put_value(const struct row *row, const char *unit, double value);
 
 /* Ends the family, with the reason: what it had to say was said, or is missing. */
-void die(const char *what) __attribute__((noreturn));
+noreturn void die(const char *what);
 
 #define MUST(call)							\
 ({									\
@@ -82,7 +83,7 @@ void die(const char *what) __attribute__((noreturn));
 /* Memory that is there and warm. */
 void *warm_alloc(size_t n, size_t size);
 
-static ALWAYS_INLINE void put_message(int fd)
+static __always_inline void put_message(int fd)
 {
 	uint64_t one = 1;
 
@@ -90,7 +91,7 @@ static ALWAYS_INLINE void put_message(int fd)
 		die("write");
 }
 
-static ALWAYS_INLINE void get_message(int fd)
+static __always_inline void get_message(int fd)
 {
 	uint64_t n;
 

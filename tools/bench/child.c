@@ -326,10 +326,10 @@ static void whole_life(void *arg)
 	way->notice(pid);
 }
 
-static void whole(const struct child_way *w, unsigned int siblings)
+static void measure_life(const struct child_way *w, unsigned int siblings)
 {
 	struct row row = {
-		.question = "child, whole", .object = "", .name = w->name, .kind = w->kind,
+		.question = "child, all", .object = "", .name = w->name, .kind = w->kind,
 		.n = siblings + 1, .k = 1, .median = true, .per_round = 1, .rounds = 20,
 	};
 
@@ -352,7 +352,7 @@ static void run_way(const struct child_way *w, unsigned int siblings)
 	if (!siblings)
 		parent_side(w, child_stack);
 	if (w->siblings && (siblings || !quick))
-		whole(w, siblings);
+		measure_life(w, siblings);
 	fflush(stdout);
 	for (i = 0; i < siblings; i++)
 		kill(pids[i], SIGKILL);

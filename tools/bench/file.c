@@ -32,18 +32,18 @@ struct file_way {
 };
 
 /* Where the next one is. */
-static ALWAYS_INLINE uint64_t next_offset(struct files *f)
+static __always_inline uint64_t next_offset(struct files *f)
 {
 	f->at = (f->at + 17) % BLOCKS;
 	return (uint64_t)f->at * BLOCK;
 }
 
-static ALWAYS_INLINE char *block(const struct files *f, unsigned int i)
+static __always_inline char *block(const struct files *f, unsigned int i)
 {
 	return f->buf + (size_t)i * BLOCK;
 }
 
-static ALWAYS_INLINE void check(int64_t res)
+static __always_inline void check(int64_t res)
 {
 	if (res != BLOCK) {
 		errno = res < 0 ? (int)-res : EIO;
@@ -129,7 +129,7 @@ static void open_uring_fixed(struct files *f)
 	MUST(syscall(__NR_io_uring_register, f->u.fd, IORING_REGISTER_FILES, &f->fd, 1));
 }
 
-static ALWAYS_INLINE void read_uring(struct files *f, bool fixed)
+static __always_inline void read_uring(struct files *f, bool fixed)
 {
 	struct io_uring_cqe *cqe;
 	unsigned int i;
@@ -177,7 +177,7 @@ static void open_ours_fixed(struct files *f)
 	MUST(ioevq_register_buffers(&f->q, &buffer, 1));
 }
 
-static ALWAYS_INLINE void prep(struct files *f, struct ioevq_req *reqs, bool fixed)
+static __always_inline void prep(struct files *f, struct ioevq_req *reqs, bool fixed)
 {
 	for (unsigned int i = 0; i < f->depth; i++) {
 		ioevq_prep_read(&reqs[i], f->fd, block(f, i), BLOCK, next_offset(f), i);
@@ -187,7 +187,7 @@ static ALWAYS_INLINE void prep(struct files *f, struct ioevq_req *reqs, bool fix
 }
 
 /* Submitted and waited for by one call, which fills an array. */
-static ALWAYS_INLINE void read_ours(struct files *f, bool fixed)
+static __always_inline void read_ours(struct files *f, bool fixed)
 {
 	struct ioevq_req reqs[DEPTH];
 	struct ioevq_event events[DEPTH];

@@ -36,10 +36,16 @@ void region_begin(void)
 	asm volatile("nopl 0x5eed0001(%%rax)" ::: "memory");
 }
 
-void region_end(void)
+unsigned int region_end(void)
 {
 	asm volatile("nopl 0x5eed0002(%%rax)" ::: "memory");
 	region = shared->regions++;
+	return region;
+}
+
+void region_set(unsigned int nr)
+{
+	region = nr;
 }
 
 void region_pause(void)

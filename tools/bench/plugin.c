@@ -10,7 +10,6 @@
  *
  * QEMU's own header is in no package of Debian; what is used of its version 1 is declared here.
  */
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -52,9 +51,10 @@ EXPORT int qemu_plugin_version = 1;
 
 enum { INSN, KERNEL, LOCKED, STRING, SYSCALL, IRET, NR_COUNTS };
 
-/* A CPU counts in lines of its own. */
+/* CPUs do not share a line. */
 struct counts {
-	_Alignas(64) uint64_t n[NR_COUNTS];
+	uint64_t n[NR_COUNTS];
+	char pad[64];
 };
 
 struct block {
@@ -98,13 +98,13 @@ static void put(void)
 	fprintf(out, "%u", regions);
 	for (unsigned int cpu = 0; cpu < (many_cpus ? MAX_CPUS : 1); cpu++)
 		for (unsigned int i = 0; i < NR_COUNTS; i++)
-			fprintf(out, " %" PRIu64, sums[cpu].n[i]);
+			fprintf(out, " %llu", (unsigned long long)sums[cpu].n[i]);
 	fputc('\n', out);
 	fflush(out);
 	for (struct block *b = blocks; b; b = b->next)
 		if (b->saved)
-			fprintf(profile, "%016" PRIx64 " B %u %" PRIu64 "\n", b->vaddr, regions,
-				b->saved);
+			fprintf(profile, "%016llx B %u %llu\n", (unsigned long long)b->vaddr,
+				regions, (unsigned long long)b->saved);
 	if (profile)
 		fflush(profile);
 	regions++;

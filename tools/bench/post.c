@@ -18,7 +18,7 @@ struct post {
 	mqd_t mq;
 };
 
-static ALWAYS_INLINE void take_ours(const struct ioevq *q, unsigned int n)
+static __always_inline void take_ours(const struct ioevq *q, unsigned int n)
 {
 	struct ioevq_event ev;
 
@@ -34,7 +34,7 @@ static void round_own(void *arg)
 	take_ours(&p->q, 1);
 }
 
-static ALWAYS_INLINE void post_ours(struct post *p, int fd, const struct ioevq *to)
+static __always_inline void post_ours(struct post *p, int fd, const struct ioevq *to)
 {
 	for (unsigned int i = 0; i < p->k; i++)
 		ioevq_prep_post(&p->reqs[i], fd, 2, 3, i);

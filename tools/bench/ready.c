@@ -12,7 +12,8 @@ static void measure_way(const char *question, const struct way *w, struct object
 
 	if (w->max_n && o->n > w->max_n)
 		return;
-	o->next = 0;
+	/* poll(2) looks at those before it in vain: half of all. */
+	o->next = o->n / 2;
 	w->open(&r);
 	measure(&row, w->round, &r);
 	w->close(&r);

@@ -31,8 +31,8 @@ extern const unsigned int nr_ways_classic, nr_ways_uring, nr_ways_ours;
  * The round of a way: @take fills r->ready and returns how many; @drained is called for each
  * that was read. Both are compiled into it.
  */
-static ALWAYS_INLINE void ready_round(struct ready *r, unsigned int (*take)(struct ready *r),
-				      void (*drained)(struct ready *r, unsigned int i))
+static __always_inline void ready_round(struct ready *r, unsigned int (*take)(struct ready *r),
+					void (*drained)(struct ready *r, unsigned int i))
 {
 	struct objects *o = r->o;
 	unsigned int got = 0, i, n;
@@ -52,7 +52,7 @@ static ALWAYS_INLINE void ready_round(struct ready *r, unsigned int (*take)(stru
 	}
 }
 
-static ALWAYS_INLINE void not_rearmed(struct ready *r, unsigned int i)
+static __always_inline void not_rearmed(struct ready *r, unsigned int i)
 {
 	(void)r;
 	(void)i;

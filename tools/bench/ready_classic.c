@@ -7,7 +7,7 @@ static void open_nothing(struct ready *r)
 	(void)r;
 }
 
-static ALWAYS_INLINE unsigned int take_known(struct ready *r)
+static __always_inline unsigned int take_known(struct ready *r)
 {
 	const struct objects *o = r->o;
 	unsigned int i, at = o->next + o->n - o->k;
@@ -90,7 +90,7 @@ static void open_epoll_oneshot(struct ready *r)
 	open_epoll(r, EPOLLONESHOT);
 }
 
-static ALWAYS_INLINE unsigned int take_epoll(struct ready *r)
+static __always_inline unsigned int take_epoll(struct ready *r)
 {
 	struct epoll *e = r->state;
 	int n = MUST(epoll_wait(e->fd, e->events, MAX_ACTIVE, -1));
@@ -105,7 +105,7 @@ static void round_epoll(void *arg)
 	ready_round(arg, take_epoll, not_rearmed);
 }
 
-static ALWAYS_INLINE void rearm_epoll(struct ready *r, unsigned int i)
+static __always_inline void rearm_epoll(struct ready *r, unsigned int i)
 {
 	struct epoll *e = r->state;
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLONESHOT, .data.u32 = i };

@@ -51,7 +51,7 @@ static void open_dispatch(struct ready *r)
 }
 
 /* From the ring, without a system call. */
-static ALWAYS_INLINE unsigned int take_ring(struct ready *r)
+static __always_inline unsigned int take_ring(struct ready *r)
 {
 	struct ours *s = r->state;
 	struct ioevq_event ev;
@@ -63,7 +63,7 @@ static ALWAYS_INLINE unsigned int take_ring(struct ready *r)
 }
 
 /* By one call, which submits what there is, too. */
-static ALWAYS_INLINE unsigned int take_enter(struct ready *r)
+static __always_inline unsigned int take_enter(struct ready *r)
 {
 	struct ours *s = r->state;
 	struct ioevq_enter enter = {
@@ -94,14 +94,14 @@ static void round_enter(void *arg)
 	ready_round(arg, take_enter, not_rearmed);
 }
 
-static ALWAYS_INLINE void watch_again(struct ready *r, unsigned int i)
+static __always_inline void watch_again(struct ready *r, unsigned int i)
 {
 	struct ours *s = r->state;
 
 	ioevq_prep_poll(&s->reqs[s->nr_reqs++], r->o->rd[i], POLLIN, IOEVQ_POLL_ONESHOT, i);
 }
 
-static ALWAYS_INLINE void rearm(struct ready *r, unsigned int i)
+static __always_inline void rearm(struct ready *r, unsigned int i)
 {
 	struct ours *s = r->state;
 	struct ioevq_req *req = &s->reqs[s->nr_reqs++];

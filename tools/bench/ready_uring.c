@@ -40,7 +40,7 @@ static void open_once_defer(struct ready *r)
 	watch_all(r, URING_DEFER, false);
 }
 
-static ALWAYS_INLINE unsigned int reap(struct ready *r, struct uring *u)
+static __always_inline unsigned int reap(struct ready *r, struct uring *u)
 {
 	unsigned int head = *u->cq_head, n;
 	unsigned int tail = __atomic_load_n(u->cq_tail, __ATOMIC_ACQUIRE);
@@ -52,7 +52,7 @@ static ALWAYS_INLINE unsigned int reap(struct ready *r, struct uring *u)
 }
 
 /* The kernel has put it there at the end of the write: a call only where it has not. */
-static ALWAYS_INLINE unsigned int take_ring(struct ready *r)
+static __always_inline unsigned int take_ring(struct ready *r)
 {
 	unsigned int n = reap(r, r->state);
 
@@ -64,7 +64,7 @@ static ALWAYS_INLINE unsigned int take_ring(struct ready *r)
 }
 
 /* What is to be submitted goes with the wait. */
-static ALWAYS_INLINE unsigned int take_enter(struct ready *r)
+static __always_inline unsigned int take_enter(struct ready *r)
 {
 	MUST(uring_enter(r->state, 1, IORING_ENTER_GETEVENTS));
 	return reap(r, r->state);
@@ -80,7 +80,7 @@ static void round_enter(void *arg)
 	ready_round(arg, take_enter, not_rearmed);
 }
 
-static ALWAYS_INLINE void rearm(struct ready *r, unsigned int i)
+static __always_inline void rearm(struct ready *r, unsigned int i)
 {
 	uring_poll(r->state, r->o->rd[i], i, false);
 }

@@ -29,8 +29,8 @@ struct uring {
 int uring_open(struct uring *r, unsigned int entries, unsigned int flags);
 void uring_close(struct uring *r);
 
-static ALWAYS_INLINE struct io_uring_sqe *uring_sqe(struct uring *r, unsigned int op, int fd,
-						    uint64_t user_data)
+static __always_inline struct io_uring_sqe *uring_sqe(struct uring *r, unsigned int op, int fd,
+						      uint64_t user_data)
 {
 	struct io_uring_sqe *sqe = &r->sqes[r->tail++ & r->sq_mask];
 
@@ -42,7 +42,7 @@ static ALWAYS_INLINE struct io_uring_sqe *uring_sqe(struct uring *r, unsigned in
 	return sqe;
 }
 
-static ALWAYS_INLINE void uring_poll(struct uring *r, int fd, uint64_t user_data, bool multi)
+static __always_inline void uring_poll(struct uring *r, int fd, uint64_t user_data, bool multi)
 {
 	struct io_uring_sqe *sqe = uring_sqe(r, IORING_OP_POLL_ADD, fd, user_data);
 
@@ -52,7 +52,7 @@ static ALWAYS_INLINE void uring_poll(struct uring *r, int fd, uint64_t user_data
 }
 
 /* Submit what was filled, and wait for so many. */
-static ALWAYS_INLINE int uring_enter(struct uring *r, unsigned int min, unsigned int flags)
+static __always_inline int uring_enter(struct uring *r, unsigned int min, unsigned int flags)
 {
 	unsigned int n = r->to_submit;
 
@@ -63,7 +63,7 @@ static ALWAYS_INLINE int uring_enter(struct uring *r, unsigned int min, unsigned
 }
 
 /* The next completion, or NULL. It is taken by uring_seen(). */
-static ALWAYS_INLINE struct io_uring_cqe *uring_peek(struct uring *r)
+static __always_inline struct io_uring_cqe *uring_peek(struct uring *r)
 {
 	unsigned int head = *r->cq_head;
 
@@ -72,7 +72,7 @@ static ALWAYS_INLINE struct io_uring_cqe *uring_peek(struct uring *r)
 	return &r->cqes[head & r->cq_mask];
 }
 
-static ALWAYS_INLINE void uring_seen(struct uring *r, unsigned int n)
+static __always_inline void uring_seen(struct uring *r, unsigned int n)
 {
 	__atomic_store_n(r->cq_head, *r->cq_head + n, __ATOMIC_RELEASE);
 }

@@ -27,14 +27,14 @@ struct wait_way {
 	round_fn *round;
 };
 
-static ALWAYS_INLINE void pass(struct end *e, void (*wait)(struct end *e))
+static __always_inline void pass(struct end *e, void (*wait)(struct end *e))
 {
 	put_message(e->out);
 	wait(e);
 	get_message(e->in);
 }
 
-static ALWAYS_INLINE void answer(struct end *e, void (*wait)(struct end *e))
+static __always_inline void answer(struct end *e, void (*wait)(struct end *e))
 {
 	for (;;) {
 		wait(e);
@@ -60,14 +60,14 @@ static void open_nothing(struct end *e)
 	(void)e;
 }
 
-static ALWAYS_INLINE void wait_read(struct end *e)
+static __always_inline void wait_read(struct end *e)
 {
 	(void)e;
 }
 
 WAY(read)
 
-static ALWAYS_INLINE void wait_poll(struct end *e)
+static __always_inline void wait_poll(struct end *e)
 {
 	struct pollfd p = { .fd = e->in, .events = POLLIN };
 
@@ -94,7 +94,7 @@ static void open_epoll_edge(struct end *e)
 	open_epoll(e, EPOLLET);
 }
 
-static ALWAYS_INLINE void wait_epoll(struct end *e)
+static __always_inline void wait_epoll(struct end *e)
 {
 	struct epoll_event ev;
 
@@ -121,7 +121,7 @@ static void open_uring_defer(struct end *e)
 	open_uring(e, URING_DEFER);
 }
 
-static ALWAYS_INLINE void wait_uring(struct end *e)
+static __always_inline void wait_uring(struct end *e)
 {
 	MUST(uring_enter(&e->u, 1, IORING_ENTER_GETEVENTS));
 	if (uring_peek(&e->u))
@@ -149,7 +149,7 @@ static void open_ours_level(struct end *e)
 	open_ours(e, IOEVQ_POLL_LEVEL);
 }
 
-static ALWAYS_INLINE void wait_ours(struct end *e)
+static __always_inline void wait_ours(struct end *e)
 {
 	struct ioevq_event ev;
 	struct ioevq_enter enter = {

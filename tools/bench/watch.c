@@ -26,6 +26,7 @@ struct watch_way {
 	enum kind kind;
 	unsigned int batch;
 	void (*open)(struct watches *w);
+	/* All of them, in this order. */
 	void (*step[NR_STEPS])(struct watches *w);
 };
 
@@ -34,7 +35,7 @@ static void open_epoll(struct watches *w)
 	w->epfd = MUST(epoll_create1(0));
 }
 
-static ALWAYS_INLINE void ctl(struct watches *w, int op, uint32_t events)
+static __always_inline void ctl(struct watches *w, int op, uint32_t events)
 {
 	struct epoll_event ev = { .events = events };
 
@@ -137,8 +138,8 @@ static void submit_ours(struct watches *w, unsigned int n)
 }
 
 /* One call for each @batch of requests, which @prep fills. */
-static ALWAYS_INLINE void each(struct watches *w, void (*prep)(struct ioevq_req *req, int fd,
-							       unsigned int i))
+static __always_inline void each(struct watches *w,
+				 void (*prep)(struct ioevq_req *req, int fd, unsigned int i))
 {
 	unsigned int i, n = 0;
 
@@ -151,19 +152,19 @@ static ALWAYS_INLINE void each(struct watches *w, void (*prep)(struct ioevq_req 
 	}
 }
 
-static ALWAYS_INLINE void prep_add(struct ioevq_req *req, int fd, unsigned int i)
+static __always_inline void prep_add(struct ioevq_req *req, int fd, unsigned int i)
 {
 	ioevq_prep_poll(req, fd, POLLIN, IOEVQ_POLL_EDGE | IOEVQ_POLL_QUIET, i + 1);
 }
 
-static ALWAYS_INLINE void prep_modify(struct ioevq_req *req, int fd, unsigned int i)
+static __always_inline void prep_modify(struct ioevq_req *req, int fd, unsigned int i)
 {
 	ioevq_prep_poll_mod(req, fd, POLLIN | POLLRDHUP, IOEVQ_POLL_EDGE | IOEVQ_POLL_QUIET,
 			    i + 1, 0);
 	req->flags = IOEVQ_REQ_SKIP_SUCCESS;
 }
 
-static ALWAYS_INLINE void prep_remove(struct ioevq_req *req, int fd, unsigned int i)
+static __always_inline void prep_remove(struct ioevq_req *req, int fd, unsigned int i)
 {
 	(void)i;
 	ioevq_prep_cancel(req, IOEVQ_CANCEL_FD, 0, fd, 0, 0);
@@ -202,12 +203,18 @@ static const struct watch_way ways[] = {
 	  { add_ours, modify_ours, remove_ours, close_ours } },
 };
 
-static double time_step(const struct watch_way *way, struct watches *w, enum step step)
+/* One pass over all of them, as a region of its own. */
+static void time_step(const struct watch_way *way, struct watches *w, enum step step,
+		      double *figure, unsigned int *nr)
 {
-	uint64_t t = clock_insns();
+	uint64_t t;
 
+	region_begin();
+	t = clock_insns();
 	way->step[step](w);
-	return (double)(clock_insns() - t) / w->o->n;
+	t = clock_insns() - t;
+	*nr = region_end();
+	*figure = (double)t / w->o->n;
 }
 
 /* A pass adds all, changes all, and removes all, or closes what they are in. */
@@ -215,38 +222,33 @@ static void measure_way(const struct watch_way *way, const struct objects *o)
 {
 	struct watches *w = warm_alloc(1, sizeof(*w));
 	double figures[NR_STEPS][MAX_BATCHES];
-	unsigned int n = quick ? 2 : 3, i;
+	unsigned int regions[NR_STEPS];
+	unsigned int n = o->n > 1000 ? 2 : nr_batches(), i;
 	enum step step;
 
 	w->o = o;
 	w->batch = way->batch;
-	/* The step that is marked for the plugin is another in each round of passes. */
+	for (i = 0; i < 2 * n; i++) {
+		bool closes = i & 1;
+		enum step last = closes ? REMOVE : CLOSE;
+
+		way->open(w);
+		settle();
+		for (step = ADD; step < last; step++)
+			time_step(way, w, step, &figures[step][i / 2], &regions[step]);
+		settle();
+		if (closes)
+			time_step(way, w, CLOSE, &figures[CLOSE][i / 2], &regions[CLOSE]);
+		else
+			way->step[CLOSE](w);
+	}
 	for (step = ADD; step < NR_STEPS; step++) {
 		struct row row = {
 			.question = step_names[step], .object = "eventfd", .name = way->name,
 			.kind = way->kind, .n = o->n, .k = way->batch,
 		};
 
-		for (i = 0; i < n; i++) {
-			enum step s;
-
-			way->open(w);
-			settle();
-			for (s = ADD; s < CLOSE; s++) {
-				if (step == CLOSE && s == REMOVE)
-					break;
-				if (s == step && i + 1 == n)
-					region_begin();
-				figures[s][i] = time_step(way, w, s);
-				if (s == step && i + 1 == n)
-					region_end();
-			}
-			if (step == CLOSE && i + 1 == n)
-				region_begin();
-			figures[CLOSE][i] = time_step(way, w, CLOSE);
-			if (step == CLOSE && i + 1 == n)
-				region_end();
-		}
+		region_set(regions[step]);
 		put_row(&row, figures[step], n, o->n);
 	}
 	free(w);
