@@ -188,6 +188,10 @@ static void notice_waitid_uring(pid_t pid)
 {
 	(void)pid;
 	errno = -uring_result(&ring);
+	if (errno == EINVAL) {
+		fprintf(stderr, "bench: this kernel has no IORING_OP_WAITID\n");
+		_exit(0);
+	}
 	if (errno)
 		die("IORING_OP_WAITID");
 }

@@ -204,14 +204,14 @@ static const struct watch_way ways[] = {
 };
 
 /* One pass over all of them, as a region of its own. */
-static void time_step(const struct watch_way *way, struct watches *w, enum step step,
+static void time_step(const struct watch_way *way, struct watches *w, enum step which,
 		      double *figure, unsigned int *nr)
 {
 	uint64_t t;
 
 	region_begin();
 	t = clock_insns();
-	way->step[step](w);
+	way->step[which](w);
 	t = clock_insns() - t;
 	*nr = region_end();
 	*figure = (double)t / w->o->n;
