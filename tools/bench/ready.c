@@ -19,6 +19,23 @@ static void measure_way(const char *question, const struct way *w, struct object
 	w->close(&r);
 }
 
+static void measure_unread(const struct way *ways, unsigned int nr, struct objects *o)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		struct ready r = { .o = o };
+		struct row row = {
+			.question = "unread", .object = o->kind->name, .name = ways[i].name,
+			.kind = ways[i].kind, .n = 1, .k = 1,
+		};
+
+		if (!ways[i].round_unread)
+			continue;
+		ways[i].open(&r);
+		measure(&row, ways[i].round_unread, &r);
+		ways[i].close(&r);
+	}
+}
+
 static void measure_ways(const char *question, const struct way *ways, unsigned int nr,
 			 struct objects *o)
 {
@@ -59,6 +76,18 @@ void bench_before(void)
 	}
 }
 
+/* What the producer does where the consumer is on another CPU and spins. */
+static void unread(void)
+{
+	struct objects o;
+
+	objects_make(&o, &obj_eventfd, 1);
+	measure_unread(ways_classic, nr_ways_classic, &o);
+	measure_unread(ways_uring, nr_ways_uring, &o);
+	measure_unread(ways_ours, nr_ways_ours, &o);
+	objects_close(&o);
+}
+
 void bench_ready(void)
 {
 	static const struct object * const kinds[] = {
@@ -68,6 +97,7 @@ void bench_ready(void)
 	static const unsigned int ns[] = { 1, 100, 1000, 10000 };
 	unsigned int i, j;
 
+	unread();
 	one_of(&obj_eventfd, 1000);
 	if (quick)
 		return;

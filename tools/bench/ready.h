@@ -22,6 +22,7 @@ struct way {
 	round_fn *round;
 	void (*close)(struct ready *r);
 	unsigned int max_n;		/* as many watches as make sense, 0: any */
+	round_fn *round_unread;		/* the same without reading, if it can be done */
 };
 
 extern const struct way ways_classic[], ways_uring[], ways_ours[];
@@ -50,6 +51,14 @@ static __always_inline void ready_round(struct ready *r, unsigned int (*take)(st
 		}
 		got += n;
 	}
+}
+
+/* One of one, which is not read: an eventfd is written to once more. */
+static __always_inline void unread_round(struct ready *r, unsigned int (*take)(struct ready *r))
+{
+	put_message(r->o->wr[0]);
+	while (!take(r))
+		;
 }
 
 static __always_inline void not_rearmed(struct ready *r, unsigned int i)

@@ -22,6 +22,13 @@ static void round_base(void *arg)
 	ready_round(arg, take_known, not_rearmed);
 }
 
+static void round_base_unread(void *arg)
+{
+	struct ready *r = arg;
+
+	put_message(r->o->wr[0]);
+}
+
 static void open_poll(struct ready *r)
 {
 	struct pollfd *p = warm_alloc(r->o->n, sizeof(*p));
@@ -105,6 +112,11 @@ static void round_epoll(void *arg)
 	ready_round(arg, take_epoll, not_rearmed);
 }
 
+static void round_epoll_unread(void *arg)
+{
+	unread_round(arg, take_epoll);
+}
+
 static __always_inline void rearm_epoll(struct ready *r, unsigned int i)
 {
 	struct epoll *e = r->state;
@@ -125,10 +137,12 @@ static void close_epoll(struct ready *r)
 }
 
 const struct way ways_classic[] = {
-	{ "write and read", BASE, open_nothing, round_base, open_nothing, 0 },
+	{ "write and read", BASE, open_nothing, round_base, open_nothing, 0,
+	  round_base_unread },
 	{ "poll", PEER, open_poll, round_poll, close_poll, 1000 },
 	{ "epoll LT", PEER, open_epoll_level, round_epoll, close_epoll, 0 },
-	{ "epoll ET", PEER, open_epoll_edge, round_epoll, close_epoll, 0 },
+	{ "epoll ET", PEER, open_epoll_edge, round_epoll, close_epoll, 0,
+	  round_epoll_unread },
 	{ "epoll ONESHOT", PEER, open_epoll_oneshot, round_epoll_oneshot, close_epoll, 0 },
 };
 

@@ -94,6 +94,16 @@ static void round_enter(void *arg)
 	ready_round(arg, take_enter, not_rearmed);
 }
 
+static void round_ring_unread(void *arg)
+{
+	unread_round(arg, take_ring);
+}
+
+static void round_enter_unread(void *arg)
+{
+	unread_round(arg, take_enter);
+}
+
 static __always_inline void watch_again(struct ready *r, unsigned int i)
 {
 	struct ours *s = r->state;
@@ -152,8 +162,10 @@ static void close_ours(struct ready *r)
 }
 
 const struct way ways_ours[] = {
-	{ "ioevq edge, ring", OURS, open_edge, round_ring, close_ours, 0 },
-	{ "ioevq edge, ENTER", OURS, open_edge, round_enter, close_ours, 0 },
+	{ "ioevq edge, ring", OURS, open_edge, round_ring, close_ours, 0,
+	  round_ring_unread },
+	{ "ioevq edge, ENTER", OURS, open_edge, round_enter, close_ours, 0,
+	  round_enter_unread },
 	{ "ioevq level, ENTER", OURS, open_level, round_enter, close_ours, 0 },
 	{ "ioevq one-shot", OURS, open_once, round_once, close_ours, 0 },
 	{ "ioevq one-shot, armed before", OURS, open_once, round_once_before, close_ours, 0 },

@@ -80,6 +80,16 @@ static void round_enter(void *arg)
 	ready_round(arg, take_enter, not_rearmed);
 }
 
+static void round_ring_unread(void *arg)
+{
+	unread_round(arg, take_ring);
+}
+
+static void round_enter_unread(void *arg)
+{
+	unread_round(arg, take_enter);
+}
+
 static __always_inline void rearm(struct ready *r, unsigned int i)
 {
 	uring_poll(r->state, r->o->rd[i], i, false);
@@ -108,8 +118,10 @@ static void close_uring(struct ready *r)
 }
 
 const struct way ways_uring[] = {
-	{ "io_uring multishot, ring", PEER, open_multi, round_ring, close_uring, 0 },
-	{ "io_uring multishot, DEFER", PEER, open_multi_defer, round_enter, close_uring, 0 },
+	{ "io_uring multishot, ring", PEER, open_multi, round_ring, close_uring, 0,
+	  round_ring_unread },
+	{ "io_uring multishot, DEFER", PEER, open_multi_defer, round_enter, close_uring, 0,
+	  round_enter_unread },
 	{ "io_uring one-shot", PEER, open_once, round_once, close_uring, 0 },
 	{ "io_uring one-shot, DEFER", PEER, open_once_defer, round_once, close_uring, 0 },
 	{ "io_uring one-shot, armed before", PEER, open_once, round_once_before, close_uring, 0 },
