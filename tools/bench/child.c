@@ -45,6 +45,19 @@ static void reap(pid_t pid)
 		die("waitpid");
 }
 
+/* A signal may stand for several children, and not be of the one that it names. */
+static void reap_all(pid_t pid)
+{
+	pid_t reaped;
+	int status;
+
+	while ((reaped = waitpid(-1, &status, WNOHANG)) > 0)
+		if (reaped == pid)
+			pid = 0;
+	if (pid)
+		die("waitpid");
+}
+
 static void block_sigchld(void)
 {
 	sigset_t set;
@@ -91,7 +104,7 @@ static void notice_signalfd(pid_t pid)
 
 	MUST(epoll_wait(epfd, &ev, 1, -1));
 	MUST(read(sigfd, &si, sizeof(si)));
-	reap(pid);
+	reap_all(pid);
 }
 
 static void on_sigchld(int sig)
@@ -123,7 +136,7 @@ static void notice_self_pipe(pid_t pid)
 		if (errno != EINTR)
 			die("epoll_pwait");
 	MUST(read(self_pipe[0], &byte, 1));
-	reap(pid);
+	reap_all(pid);
 }
 
 static void open_pidfd_epoll(void)
