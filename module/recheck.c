@@ -169,7 +169,7 @@ u32 ioevq_recheck(struct ioevq_queue *q, u64 want, bool patient)
 	end = begin_look(q, &todo);
 	while (!list_empty(&todo)) {
 		look_at(list_first_entry(&todo, struct ioevq_kreq, recheck), true);
-		/* A head that never rests must not keep who is killed. */
+		/* Files may be many, and slow: who is killed need not look at all of them. */
 		if (ioevq_ring_available(&q->ring) >= want || fatal_signal_pending(current))
 			break;
 		if (list_empty(&todo))

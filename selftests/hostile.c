@@ -141,6 +141,45 @@ TEST_F(hostile, law_12_hostile_ring_and_a_level_watch)
 	EXPECT_TRUE(quiet(&self->q));
 }
 
+static int stop_taking;
+
+/* From the mapped ring, each as soon as it is there. */
+static void *take_at_once(void *arg)
+{
+	struct ioevq_ring *ring = ((struct ioevq *)arg)->ring;
+
+	while (!__atomic_load_n(&stop_taking, __ATOMIC_ACQUIRE))
+		__atomic_store_n(&ring->head, __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE),
+				 __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* The same, by honest means. Who comes looks at each file once, however often it is ready. */
+TEST_F(hostile, law_12_events_that_are_taken_at_once)
+{
+	struct ioevq_ring *ring = self->q.ring;
+	int fd = eventfd(1, EFD_CLOEXEC);
+	struct ioevq_event ev;
+	pthread_t thread;
+	__u64 tail, told = 0;
+	int i;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, watch(&self->q, fd, POLLIN, IOEVQ_POLL_LEVEL, 7));
+	stop_taking = 0;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, take_at_once, &self->q));
+	for (i = 0; i < 20000; i++) {
+		tail = ring->tail;
+		ASSERT_LE(0, enter_wait(&self->q, &ev, 0, 1, 0));
+		ASSERT_GE(1, ring->tail - tail);
+		told += ring->tail - tail;
+	}
+	__atomic_store_n(&stop_taking, 1, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_LT(0, told);
+	close(fd);
+}
+
 /* Old events are read again: a head that can be is believed, and only it. */
 TEST_F(hostile, law_12_hostile_ring_head_turned_back)
 {
