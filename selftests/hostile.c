@@ -147,10 +147,14 @@ static int stop_taking;
 static void *take_at_once(void *arg)
 {
 	struct ioevq_ring *ring = ((struct ioevq *)arg)->ring;
+	__u64 head;
 
-	while (!__atomic_load_n(&stop_taking, __ATOMIC_ACQUIRE))
-		__atomic_store_n(&ring->head, __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE),
-				 __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&stop_taking, __ATOMIC_ACQUIRE)) {
+		head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+		__atomic_compare_exchange_n(&ring->head, &head,
+					    __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE), false,
+					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	}
 	return NULL;
 }
 
