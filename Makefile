@@ -21,6 +21,8 @@
 #   make modules_install    the module for the running kernel, or KDIR
 #   make deb        Debian packages, in build/deb
 #   make check-deb  that these install, work, upgrade and go, in a fresh Debian 12
+#   make htmldocs   the documentation as a site, in build/htmldocs
+#   make check-examples  the programs of the tutorial and the recipes
 #   make model      the models of the queue and of the concurrency value, verified
 .DELETE_ON_ERROR:
 STOCK := 6.1 6.12
@@ -172,6 +174,14 @@ check-deb:
 	tools/check/deps build vm deb
 	tools/packaging/check
 
+htmldocs:
+	tools/check/deps docs
+	tools/docs/html
+
+check-examples:
+	tools/check/deps build vm
+	tools/examples/check
+
 clean:
 	rm -rf build
 
@@ -180,4 +190,4 @@ FORCE:
 .PHONY: FORCE all lib tools examples selftests demo check check-debug check-all analyze \
 	check-mutants check-servers check-fio bench bench-fio check-crash check-posix-aio \
 	check-python soak fuzz fuzz-parsers model install uninstall modules modules_install \
-	modules_uninstall deb check-deb clean
+	modules_uninstall deb check-deb htmldocs check-examples clean
