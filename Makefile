@@ -66,7 +66,7 @@ demo:
 	tools/demo/run
 
 check:
-	tools/check/deps build vm check model servers debug
+	tools/check/deps build vm check docs model servers debug
 	tools/check/standard
 
 check-debug:
