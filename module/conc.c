@@ -167,7 +167,7 @@ static void leave(struct ioevq_conc *conc)
 {
 	struct ioevq_consumer *c;
 
-	if (hlist_empty(&current->preempt_notifiers))
+	if (!ioevq_conc_counts_me())
 		return;
 	preempt_disable();
 	c = find_mine();

@@ -6,6 +6,7 @@
 #include <linux/atomic.h>
 #include <linux/irq_work.h>
 #include <linux/list.h>
+#include <linux/sched.h>
 #include <linux/types.h>
 #include <linux/ioevq.h>
 
@@ -48,6 +49,12 @@ static inline void ioevq_conc_hold_back(struct ioevq_conc *conc)
 static inline bool ioevq_conc_has_slot(struct ioevq_conc *conc)
 {
 	return (u32)atomic_read(&conc->running) < READ_ONCE(conc->limit);
+}
+
+/* May the caller be a consumer, here or elsewhere? Others do not join or leave. */
+static inline bool ioevq_conc_counts_me(void)
+{
+	return !hlist_empty(&current->preempt_notifiers);
 }
 
 static inline bool ioevq_conc_limited(struct ioevq_conc *conc)

@@ -10,7 +10,6 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
-#include "point.h"
 #include "ring.h"
 
 size_t ioevq_ring_bytes(u32 entries)
@@ -64,26 +63,14 @@ void ioevq_ring_free(struct ioevq_ring_state *ring)
 
 void ioevq_ring_set_flag(struct ioevq_ring_state *ring, u32 flag, bool on)
 {
-	ring->flags = on ? ring->flags | flag : ring->flags & ~flag;
+	/* Read without the lock by wait_at_once(). */
+	WRITE_ONCE(ring->flags, on ? ring->flags | flag : ring->flags & ~flag);
 	WRITE_ONCE(ring->page->flags, ring->flags);
 }
 
 bool ioevq_ring_head_is_sane(struct ioevq_ring_state *ring)
 {
 	return ring->tail - READ_ONCE(ring->page->head) <= ring->entries;
-}
-
-static void ring_put(struct ioevq_ring_state *ring, const struct ioevq_event *ev)
-{
-	ring->slots[ring->tail & (ring->entries - 1)] = *ev;
-	ioevq_point(IOEVQ_POINT_STORE);
-	/* Pairs with the acquire load of the tail in ioevq_take() and take_events(). */
-	smp_store_release(&ring->page->tail, ++ring->tail);
-}
-
-static bool ring_has_room(struct ioevq_ring_state *ring)
-{
-	return ioevq_ring_used(ring) < ring->entries;
 }
 
 /* Move the oldest events of the backlog into the ring, at most @budget. */
@@ -93,10 +80,11 @@ void ioevq_ring_flush(struct ioevq_ring_state *ring, unsigned int budget)
 
 	if (!ring->backlog)
 		return;
-	while ((rec = ring->backlog) && budget-- && ring_has_room(ring)) {
+	while ((rec = ring->backlog) && budget-- && ioevq_ring_has_room(ring)) {
 		ring->backlog = rec->next;
 		ring->backlog_len--;
-		ring_put(ring, &rec->ev);
+		ring->slots[ring->tail & (ring->entries - 1)] = rec->ev;
+		ioevq_ring_publish(ring);
 		ioevq_rec_return(rec);
 	}
 	if (!ring->backlog) {
@@ -108,13 +96,16 @@ void ioevq_ring_flush(struct ioevq_ring_state *ring, unsigned int budget)
 /* Post an event in its record. Never fails: the record is the place to wait. */
 ioevq_seq_t ioevq_ring_post(struct ioevq_ring_state *ring, struct ioevq_rec *rec)
 {
+	struct ioevq_event *slot;
 	ioevq_seq_t seq;
 
 	/* Two, so that a backlog shrinks as long as consumers make room. */
 	ioevq_ring_flush(ring, 2);
 	seq = ring->tail + ring->backlog_len;
-	if (!ring->backlog && ring_has_room(ring)) {
-		ring_put(ring, &rec->ev);
+	slot = ioevq_ring_slot(ring);
+	if (slot) {
+		*slot = rec->ev;
+		ioevq_ring_publish(ring);
 		ioevq_rec_return(rec);
 		return seq;
 	}
@@ -129,9 +120,13 @@ ioevq_seq_t ioevq_ring_post(struct ioevq_ring_state *ring, struct ioevq_rec *rec
 /* Post an event for which nothing was reserved, if the ring has room for it. */
 bool ioevq_ring_post_unpaid(struct ioevq_ring_state *ring, const struct ioevq_event *ev)
 {
+	struct ioevq_event *slot;
+
 	ioevq_ring_flush(ring, 2);
-	if (ring->backlog || !ring_has_room(ring))
+	slot = ioevq_ring_slot(ring);
+	if (!slot)
 		return false;
-	ring_put(ring, ev);
+	*slot = *ev;
+	ioevq_ring_publish(ring);
 	return true;
 }

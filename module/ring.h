@@ -6,6 +6,8 @@
 #include <linux/types.h>
 #include <linux/ioevq.h>
 
+#include "point.h"
+
 /*
  * Memory for one event, paid for when its request was accepted. It belongs to
  * the request until it is posted, then to the ring until the event has its slot;
@@ -20,7 +22,8 @@ struct ioevq_rec {
 /*
  * All fields are guarded by the lock of the queue, except page->head, which
  * consumers move at any time, and what is constant after ioevq_ring_alloc().
- * Nothing in the shared page but head is ever read back.
+ * Nothing in the shared page but head is ever read back. Who only takes events reads
+ * flags and tail without the lock, see wait_at_once().
  */
 struct ioevq_ring_state {
 	struct ioevq_ring *page;	/* shared with user space */
@@ -66,6 +69,31 @@ static inline u64 ioevq_ring_used(struct ioevq_ring_state *ring)
 static inline u64 ioevq_ring_available(struct ioevq_ring_state *ring)
 {
 	return ioevq_ring_used(ring) + ring->backlog_len;
+}
+
+static inline bool ioevq_ring_has_room(struct ioevq_ring_state *ring)
+{
+	return ring->tail - READ_ONCE(ring->page->head) < ring->entries;
+}
+
+/* Where the next event is to be written, or NULL: it has to wait. With the lock. */
+static inline struct ioevq_event *ioevq_ring_slot(struct ioevq_ring_state *ring)
+{
+	if (ring->backlog || !ioevq_ring_has_room(ring))
+		return NULL;
+	return ring->slots + (ring->tail & (ring->entries - 1));
+}
+
+/* It is written. */
+static inline void ioevq_ring_publish(struct ioevq_ring_state *ring)
+{
+	u64 tail = ring->tail + 1;
+
+	ioevq_point(IOEVQ_POINT_STORE);
+	/* Pairs with the acquire load of the tail in wait_at_once(). */
+	smp_store_release(&ring->tail, tail);
+	/* The same in user space, ioevq_take(). */
+	smp_store_release(&ring->page->tail, tail);
 }
 
 /*

@@ -20,16 +20,71 @@ struct wait {
 	bool only_submits;		/* a message perhaps: look at no file for it */
 	bool patient;			/* has no time, but waits for another who looks at files */
 	bool timed;
-	struct hrtimer_sleeper timeout;	/* if timed */
+	struct hrtimer_sleeper *timeout;	/* if timed */
 	bool batch_over;		/* the first event has waited long enough */
 	u64 alert;			/* user data, if it is an alert that we return by */
 	struct ioevq_waiter w;
 };
 
+/* Copy the @n events from @head on: 0 or -EFAULT. */
+static int copy_events(const struct ioevq_ring_state *ring, u64 head, u32 n,
+		       struct ioevq_event __user *to)
+{
+	const void *slot;
+
+	if (!user_access_begin(to, n * sizeof(*to)))
+		return -EFAULT;
+	for (; n; n--, head++, to++) {
+		slot = ring->slots + (head & (ring->entries - 1));
+		unsafe_copy_to_user((void __user *)to, slot, sizeof(*to), fault);
+	}
+	user_access_end();
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
 /*
- * Take up to @max events, as many as are there. They are copied first and taken
- * after, by compare-and-swap on the head, as user space does: a fault takes none.
+ * They are copied first and taken after, by compare-and-swap on the head, as user space
+ * does: a fault takes none. @n: how many, or 0 if somebody else was faster; or -EFAULT.
  */
+static int take(struct ioevq_ring_state *ring, u64 head, u32 n, struct ioevq_event __user *to)
+{
+	if (copy_events(ring, head, n, to))
+		return -EFAULT;
+	ioevq_point(IOEVQ_POINT_TAKE);
+	/* Pairs with the head being read by who posts; see ioevq_ring_reaped(). */
+	return cmpxchg(&ring->page->head, head, head + n) == head ? n : 0;
+}
+
+/*
+ * As a rule there is nothing to think of but events: no limit, here or at a queue before, no
+ * alert, no file to be looked at, no backlog. That is what the flags say, here as to who takes
+ * from the mapped ring, and no lock is needed. As ioevq_wait(), or -EAGAIN: go the long way.
+ */
+static int wait_at_once(struct ioevq_queue *q, const struct ioevq_enter *enter)
+{
+	struct ioevq_ring_state *ring = &q->ring;
+	u64 head, n;
+	int ret;
+
+	if (READ_ONCE(ring->flags) || ioevq_conc_counts_me())
+		return -EAGAIN;
+	/* Pairs with the release in ioevq_ring_publish(). */
+	n = smp_load_acquire(&ring->tail);
+	head = READ_ONCE(ring->page->head);
+	n -= head;
+	if (n > ring->entries || (n < enter->min && enter->timeout_ns))
+		return -EAGAIN;
+	if (!n || !enter->max)
+		return n;
+	ret = take(ring, head, min_t(u64, n, enter->max), u64_to_user_ptr(enter->events));
+	/* Another was faster, or a fault: that is for who tries again. */
+	return ret > 0 ? ret : -EAGAIN;
+}
+
+/* Take up to @max events, as many as are there. */
 static int take_events(struct ioevq_queue *q, struct ioevq_event __user *to, u32 max)
 {
 	struct ioevq_ring_state *ring = &q->ring;
@@ -37,8 +92,8 @@ static int take_events(struct ioevq_queue *q, struct ioevq_event __user *to, u32
 
 	while (taken < max) {
 		u64 head, tail;
-		u32 slot, n, first;
 		bool sane;
+		int n;
 
 		spin_lock_irq(&q->lock);
 		ioevq_ring_flush(ring, 128);
@@ -52,17 +107,10 @@ static int take_events(struct ioevq_queue *q, struct ioevq_event __user *to, u32
 		if (head == tail)
 			break;
 		if (tail - head <= ring->entries) {
-			n = min_t(u64, tail - head, max - taken);
-			slot = head & (ring->entries - 1);
-			first = min(n, ring->entries - slot);
-			if (copy_to_user(to + taken, ring->slots + slot, first * sizeof(*to)) ||
-			    copy_to_user(to + taken + first, ring->slots,
-					 (n - first) * sizeof(*to)))
-				return taken ?: -EFAULT;
-			ioevq_point(IOEVQ_POINT_TAKE);
-			/* Pairs with the head being read by who posts; see ioevq_ring_reaped(). */
-			if (cmpxchg(&ring->page->head, head, head + n) == head)
-				taken += n;
+			n = take(ring, head, min_t(u64, tail - head, max - taken), to + taken);
+			if (n < 0)
+				return taken ?: n;
+			taken += n;
 		}
 		/* A head that never rests must not keep us here. */
 		if (signal_pending(current))
@@ -155,8 +203,8 @@ static int stay_awake(struct wait *wait)
 	if (enough ||
 	    (!ioevq_reaped_due(q) && (!ioevq_recheck_due(q) || leave_files(q))))
 		return 0;
-	return wait->timed && ktime_after(hrtimer_cb_get_time(&wait->timeout.timer),
-					  hrtimer_get_expires(&wait->timeout.timer)) ? -ETIME : 1;
+	return wait->timed && ktime_after(hrtimer_cb_get_time(&wait->timeout->timer),
+					  hrtimer_get_expires(&wait->timeout->timer)) ? -ETIME : 1;
 }
 
 /* On the stack of waiters, and asleep once queue->lock is dropped. */
@@ -173,7 +221,7 @@ static void prepare_sleep(struct wait *wait)
 	w->batching = w->batch_ns && w->need > 1 && q->clock != w;
 	/* Ours goes on where it was. */
 	if (q->clock == w && !wait->batch_over)
-		hrtimer_sleeper_start_expires(&w->batch, HRTIMER_MODE_ABS);
+		hrtimer_sleeper_start_expires(w->batch, HRTIMER_MODE_ABS);
 	cares = ioevq_waiter_cares(q, w);
 	q->least = list_empty(&q->waiters) ? cares : min(q->least, cares);
 	list_add(&w->node, &q->waiters);
@@ -217,13 +265,13 @@ static int sleep_for(struct wait *wait)
 
 	ioevq_point(IOEVQ_POINT_SLEEP);
 	if (wait->timed) {
-		wait->timeout.task = current;
-		hrtimer_sleeper_start_expires(&wait->timeout, HRTIMER_MODE_ABS);
+		wait->timeout->task = current;
+		hrtimer_sleeper_start_expires(wait->timeout, HRTIMER_MODE_ABS);
 	}
-	if (!wait->timed || wait->timeout.task)
+	if (!wait->timed || wait->timeout->task)
 		schedule();
 	if (wait->timed)
-		hrtimer_cancel(&wait->timeout.timer);
+		hrtimer_cancel(&wait->timeout->timer);
 	__set_current_state(TASK_RUNNING);
 
 	ioevq_point(IOEVQ_POINT_AWAKE);
@@ -232,12 +280,12 @@ static int sleep_for(struct wait *wait)
 	spin_unlock_irq(&q->lock);
 	/* Nobody starts it any more. */
 	if (wait->w.batch_ns) {
-		hrtimer_cancel(&wait->w.batch.timer);
-		if (!wait->w.batch.task)
+		hrtimer_cancel(&wait->w.batch->timer);
+		if (!wait->w.batch->task)
 			wait->batch_over = true;
-		wait->w.batch.task = current;
+		wait->w.batch->task = current;
 	}
-	expired = wait->timed && !wait->timeout.task;
+	expired = wait->timed && !wait->timeout->task;
 	return expired && !wait->w.woken ? -ETIME : 0;
 }
 
@@ -383,13 +431,13 @@ static void pass_on(struct ioevq_queue *q)
 
 static void prepare_timers(struct wait *wait, const struct ioevq_enter *enter)
 {
-	struct hrtimer *timer = &wait->timeout.timer;
+	struct hrtimer *timer = &wait->timeout->timer;
 	clockid_t clock = CLOCK_MONOTONIC;
 	ktime_t t = enter->timeout_ns;
 
 	wait->w.batch_ns = min_t(u64, enter->batch_ns, KTIME_MAX);
 	if (wait->w.batch_ns)
-		hrtimer_init_sleeper_on_stack(&wait->w.batch, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
+		hrtimer_init_sleeper_on_stack(wait->w.batch, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
 	wait->timed = t > 0 && !wait->no_wait;
 	if (!wait->timed)
 		return;
@@ -397,7 +445,7 @@ static void prepare_timers(struct wait *wait, const struct ioevq_enter *enter)
 		clock = CLOCK_BOOTTIME;
 	if (enter->flags & IOEVQ_ENTER_REALTIME)
 		clock = CLOCK_REALTIME;
-	hrtimer_init_sleeper_on_stack(&wait->timeout, clock, HRTIMER_MODE_ABS);
+	hrtimer_init_sleeper_on_stack(wait->timeout, clock, HRTIMER_MODE_ABS);
 	if (enter->flags & IOEVQ_ENTER_ABSTIME)
 		t = compat_timens_to_host(clock, t);
 	else
@@ -408,17 +456,16 @@ static void prepare_timers(struct wait *wait, const struct ioevq_enter *enter)
 static void destroy_timers(struct wait *wait)
 {
 	if (wait->timed)
-		destroy_hrtimer_on_stack(&wait->timeout.timer);
+		destroy_hrtimer_on_stack(&wait->timeout->timer);
 	if (wait->w.batch_ns)
-		destroy_hrtimer_on_stack(&wait->w.batch.timer);
+		destroy_hrtimer_on_stack(&wait->w.batch->timer);
 }
 
-/*
- * Returns the number of events taken (with max 0: available), or -EINTR, -EFAULT,
- * -EBADFD, -ENOMEM if there was none. The arguments were checked.
- */
-int ioevq_wait(struct ioevq_queue *q, const struct ioevq_enter *enter)
+/* What wait_at_once() is not for. */
+static noinline int wait_long(struct ioevq_queue *q, const struct ioevq_enter *enter)
 {
+	/* Large, and set up by prepare_timers() where they are needed. */
+	struct hrtimer_sleeper timeout, batch;
 	struct wait wait = {
 		.q = q,
 		.events = u64_to_user_ptr(enter->events),
@@ -426,6 +473,8 @@ int ioevq_wait(struct ioevq_queue *q, const struct ioevq_enter *enter)
 		.max = enter->max,
 		.no_wait = !enter->timeout_ns || !enter->min,
 		.only_submits = enter->nr_reqs && !enter->min && !enter->max,
+		.timeout = &timeout,
+		.w.batch = &batch,
 	};
 	int ret;
 
@@ -444,4 +493,15 @@ int ioevq_wait(struct ioevq_queue *q, const struct ioevq_enter *enter)
 		ioevq_conc_returns(wait.w.consumer);
 	destroy_timers(&wait);
 	return wait.taken ?: min(ret, 0);
+}
+
+/*
+ * Returns the number of events taken (with max 0: available), or -EINTR, -EFAULT,
+ * -EBADFD, -ENOMEM if there was none. The arguments were checked.
+ */
+int ioevq_wait(struct ioevq_queue *q, const struct ioevq_enter *enter)
+{
+	int ret = wait_at_once(q, enter);
+
+	return ret == -EAGAIN ? wait_long(q, enter) : ret;
 }

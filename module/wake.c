@@ -48,8 +48,8 @@ static void start_clock(struct ioevq_queue *q, struct ioevq_waiter *w)
 {
 	q->clock = w;
 	w->batching = false;
-	hrtimer_set_expires(&w->batch.timer, ktime_add_safe(ktime_get(), w->batch_ns));
-	hrtimer_sleeper_start_expires(&w->batch, HRTIMER_MODE_ABS);
+	hrtimer_set_expires(&w->batch->timer, ktime_add_safe(ktime_get(), w->batch_ns));
+	hrtimer_sleeper_start_expires(w->batch, HRTIMER_MODE_ABS);
 }
 
 /*
@@ -88,13 +88,6 @@ void ioevq_hand_on(struct ioevq_queue *q)
 	}
 	/* All were looked at: none of those that are left has enough. */
 	q->least = least;
-}
-
-/* An event has come: queue->lock is held, in any context. */
-void ioevq_wake(struct ioevq_queue *q)
-{
-	ioevq_notify(q);
-	ioevq_hand_on(q);
 }
 
 /*

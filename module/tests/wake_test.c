@@ -111,22 +111,25 @@ static void wake_batch(struct kunit *test)
 {
 	struct ioevq_queue *q = test->priv;
 	struct ioevq_waiter *other = waiter(test, 4), *w = waiter(test, 3);
+	struct hrtimer_sleeper batch;
 
-	hrtimer_init_sleeper(&w->batch, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
+	w->batch = &batch;
+	hrtimer_init_sleeper_on_stack(&batch, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
 	w->batch_ns = 3600ULL * NSEC_PER_SEC;
 	w->batching = true;
 	q->least = 1;
 	test_post(test, 1);
 	KUNIT_EXPECT_PTR_EQ(test, q->clock, w);
 	KUNIT_EXPECT_FALSE(test, w->woken);
-	KUNIT_EXPECT_TRUE(test, hrtimer_active(&w->batch.timer));
+	KUNIT_EXPECT_TRUE(test, hrtimer_active(&batch.timer));
 	test_post(test, 1);
 	KUNIT_EXPECT_FALSE(test, w->woken);
 	test_post(test, 1);
 	KUNIT_EXPECT_TRUE(test, w->woken);
 	KUNIT_EXPECT_FALSE(test, other->woken);
 	KUNIT_EXPECT_EQ(test, q->wakeups, 1ULL);
-	hrtimer_cancel(&w->batch.timer);
+	hrtimer_cancel(&batch.timer);
+	destroy_hrtimer_on_stack(&batch.timer);
 	q->clock = NULL;
 }
 
