@@ -6,6 +6,21 @@
 #include "req.h"
 #include "wake.h"
 
+/* The rest is zero. */
+static void init(struct ioevq_kreq *kreq, struct ioevq_queue *q, const struct ioevq_source *src,
+		 u32 op, u64 user_data, bool skip)
+{
+	kreq->skip = skip;
+	kreq->fd = -1;
+	kreq->seq = IOEVQ_NO_SEQ;
+	kreq->q = q;
+	kreq->src = src;
+	kreq->rec.home = &q->done;
+	kreq->rec.ev.op = op;
+	kreq->rec.ev.user_data = user_data;
+	INIT_LIST_HEAD(&kreq->recheck);
+}
+
 /* Those without an event are not charged: a full queue can be emptied by them. */
 struct ioevq_kreq *ioevq_kreq_alloc(struct ioevq_queue *q, const struct ioevq_source *src, u32 op,
 				    u64 user_data, bool skip)
@@ -22,16 +37,8 @@ struct ioevq_kreq *ioevq_kreq_alloc(struct ioevq_queue *q, const struct ioevq_so
 			ioevq_uncharge(q);
 		return ERR_PTR(-ENOMEM);
 	}
-	kreq->skip = skip;
+	init(kreq, q, src, op, user_data, skip);
 	kreq->charged = charged;
-	kreq->fd = -1;
-	kreq->seq = IOEVQ_NO_SEQ;
-	kreq->q = q;
-	kreq->src = src;
-	kreq->rec.home = &q->done;
-	kreq->rec.ev.op = op;
-	kreq->rec.ev.user_data = user_data;
-	INIT_LIST_HEAD(&kreq->recheck);
 	return kreq;
 }
 
@@ -62,6 +69,21 @@ bool ioevq_needs_mutex(const struct ioevq_req *req)
 	return src && src->size;
 }
 
+/* One that ends here and has no event needs no memory. */
+static noinline int submit_at_once(struct ioevq_queue *q, const struct ioevq_source *src,
+				   const struct ioevq_req *req, s64 *res)
+{
+	struct ioevq_kreq kreq = { };
+	int err;
+
+	init(&kreq, q, src, req->op, req->user_data, true);
+	err = src->submit(q, &kreq, req);
+	WARN_ON_ONCE(!err);
+	if (err == IOEVQ_DONE && res)
+		*res = kreq.rec.ev.res;
+	return err;
+}
+
 /*
  * Returns 0 if there will be an event, or IOEVQ_DONE if there is none and the result is in
  * *@res, which may be NULL, or a negative errno.
@@ -83,6 +105,8 @@ int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_req *req, s64 *re
 		return src->submit(q, NULL, req);
 
 	lockdep_assert_held(&q->mutex);
+	if (skip && src->at_once)
+		return submit_at_once(q, src, req, res);
 	kreq = ioevq_kreq_alloc(q, src, req->op, req->user_data, skip);
 	if (IS_ERR(kreq))
 		return PTR_ERR(kreq);
@@ -102,20 +126,6 @@ void ioevq_accept(struct ioevq_kreq *kreq)
 	spin_lock_irq(&kreq->q->lock);
 	kreq->state = IOEVQ_LIVE;
 	spin_unlock_irq(&kreq->q->lock);
-}
-
-/*
- * An event is there. Not @news: whoever polls the queue was told before, and a consumer
- * that has looked for it is going to take it, see ioevq_recheck().
- */
-static void tell(struct ioevq_queue *q, bool news)
-{
-	if (news) {
-		ioevq_wake(q);
-	} else {
-		q->claimed++;
-		q->found++;
-	}
 }
 
 /* Is an event of it there still? Then its final one must come after that. */
@@ -148,7 +158,7 @@ bool ioevq_complete_locked(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data
 			ioevq_rec_return(&kreq->rec);
 		} else {
 			kreq->seq = ioevq_ring_post(&q->ring, &kreq->rec);
-			tell(q, news);
+			ioevq_tell(q, news);
 		}
 		news = true;
 		kreq = kreq->fence ? ioevq_fence_passed(kreq->fence) : NULL;
@@ -169,28 +179,16 @@ bool ioevq_complete(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data)
 	return ret;
 }
 
-/*
- * Post an event that is not the last, in a record of @pool, which must not be
- * empty and which the record returns to once it has its slot. Where it stands is in
- * kreq->seq. queue->lock is held.
- */
-void ioevq_post_more(struct ioevq_kreq *kreq, struct ioevq_rec **pool, s64 res, u32 flags,
-		     u64 data, bool news)
+/* The ring has no room: ioevq_post_more() goes on here. */
+void ioevq_post_to_backlog(struct ioevq_kreq *kreq, struct ioevq_rec **pool, s64 res, u32 flags,
+			   u64 data)
 {
-	struct ioevq_queue *q = kreq->q;
 	struct ioevq_rec *rec = *pool;
-
-	lockdep_assert_held(&q->lock);
 
 	*pool = rec->next;
 	rec->home = pool;
-	rec->ev.user_data = kreq->rec.ev.user_data;
-	rec->ev.op = kreq->rec.ev.op;
-	rec->ev.res = res;
-	rec->ev.flags = flags | IOEVQ_EVENT_MORE;
-	rec->ev.data = data;
-	kreq->seq = ioevq_ring_post(&q->ring, rec);
-	tell(q, news);
+	ioevq_fill_more(&rec->ev, kreq, res, flags, data);
+	kreq->seq = ioevq_ring_post(&kreq->q->ring, rec);
 }
 
 /* What a request does that has succeeded within its submission. */

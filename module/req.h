@@ -3,7 +3,7 @@
 #ifndef IOEVQ_REQ_H
 #define IOEVQ_REQ_H
 
-#include "queue.h"
+#include "wake.h"
 
 /*
  * NEW: being submitted, no event may be posted yet. LIVE: accepted. FINAL: the
@@ -58,6 +58,8 @@ struct ioevq_kreq {
  * @reaped: go on: the event was taken for which ioevq_await_reap() was called. With queue->lock,
  *	and without the mutex
  * @release: drop what is held; the object is freed afterwards
+ * @at_once: has no object of its own, and with IOEVQ_REQ_SKIP_SUCCESS has ended when submit
+ *	returns
  */
 struct ioevq_source {
 	size_t size;
@@ -65,6 +67,7 @@ struct ioevq_source {
 	u16 req_flags;
 	u32 uses;
 	bool has_result;
+	bool at_once;
 	int (*submit)(struct ioevq_queue *q, struct ioevq_kreq *kreq, const struct ioevq_req *req);
 	bool (*cancel)(struct ioevq_kreq *kreq);
 	bool (*recheck)(struct ioevq_kreq *kreq, bool tell);
@@ -101,11 +104,58 @@ int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_req *req, s64 *re
 void ioevq_accept(struct ioevq_kreq *kreq);
 bool ioevq_complete(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data);
 bool ioevq_complete_locked(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data, bool news);
-void ioevq_post_more(struct ioevq_kreq *kreq, struct ioevq_rec **pool, s64 res, u32 flags,
-		     u64 data, bool news);
+void ioevq_post_to_backlog(struct ioevq_kreq *kreq, struct ioevq_rec **pool, s64 res, u32 flags,
+			   u64 data);
 bool ioevq_cancel_now(struct ioevq_kreq *kreq);
 int ioevq_done(struct ioevq_kreq *kreq, s64 res, u64 data);
 void ioevq_sweep(struct ioevq_queue *q);
+
+/*
+ * An event is there. Not @news: whoever polls the queue was told before, and a consumer
+ * that has looked for it is going to take it, see ioevq_recheck().
+ */
+static inline void ioevq_tell(struct ioevq_queue *q, bool news)
+{
+	if (news) {
+		ioevq_wake(q);
+	} else {
+		q->claimed++;
+		q->found++;
+	}
+}
+
+static inline void ioevq_fill_more(struct ioevq_event *ev, const struct ioevq_kreq *kreq, s64 res,
+				   u32 flags, u64 data)
+{
+	ev->user_data = kreq->rec.ev.user_data;
+	ev->op = kreq->rec.ev.op;
+	ev->res = res;
+	ev->flags = flags | IOEVQ_EVENT_MORE;
+	ev->data = data;
+}
+
+/*
+ * Post an event that is not the last. Where the ring has no room it waits in a record of
+ * @pool, which must not be empty and which the record returns to once it has its slot. Where
+ * it stands is in kreq->seq. queue->lock is held. Inline, as this is what readiness costs.
+ */
+static inline void ioevq_post_more(struct ioevq_kreq *kreq, struct ioevq_rec **pool, s64 res,
+				   u32 flags, u64 data, bool news)
+{
+	struct ioevq_queue *q = kreq->q;
+	struct ioevq_event *slot = ioevq_ring_slot(&q->ring);
+
+	lockdep_assert_held(&q->lock);
+
+	if (likely(slot)) {
+		ioevq_fill_more(slot, kreq, res, flags, data);
+		kreq->seq = q->ring.tail;
+		ioevq_ring_publish(&q->ring);
+	} else {
+		ioevq_post_to_backlog(kreq, pool, res, flags, data);
+	}
+	ioevq_tell(q, news);
+}
 
 /* reaped.c */
 void ioevq_await_reap(struct ioevq_kreq *kreq);

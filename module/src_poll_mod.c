@@ -155,5 +155,6 @@ const struct ioevq_source ioevq_src_poll_mod = {
 	.op_flags = IOEVQ_POLL_FLAGS | IOEVQ_POLL_MOD_MATCH | IOEVQ_POLL_MOD_USER_DATA,
 	.req_flags = IOEVQ_REQ_SKIP_SUCCESS,
 	.uses = IOEVQ_USES_FD | IOEVQ_USES_ADDR | IOEVQ_USES_OFF | IOEVQ_USES_ARG,
+	.at_once = true,
 	.submit = poll_mod_submit,
 };

@@ -74,5 +74,6 @@ const struct ioevq_source ioevq_src_timer_mod = {
 	.op_flags = IOEVQ_TIMER_FLAGS,
 	.req_flags = IOEVQ_REQ_SKIP_SUCCESS,
 	.uses = IOEVQ_USES_ADDR | IOEVQ_USES_OFF | IOEVQ_USES_LEN | IOEVQ_USES_ARG,
+	.at_once = true,
 	.submit = timer_mod_submit,
 };

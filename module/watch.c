@@ -15,8 +15,8 @@
 #include "wake.h"
 #include "watch.h"
 
-/* What of @mask was not announced, or was and has been reaped. Frees what was reaped. */
-static __poll_t not_announced(struct ioevq_watch *w, __poll_t mask)
+/* The same where the last announcement is unreaped: each of the others may be, too. */
+static noinline __poll_t not_announced_in_part(struct ioevq_watch *w, __poll_t mask)
 {
 	unsigned int i;
 
@@ -25,6 +25,15 @@ static __poll_t not_announced(struct ioevq_watch *w, __poll_t mask)
 			w->announced[i] = 0;
 		mask &= ~(__force __poll_t)w->announced[i];
 	}
+	return mask;
+}
+
+/* What of @mask was not announced, or was and has been reaped. Frees what was reaped. */
+static inline __poll_t not_announced(struct ioevq_watch *w, __poll_t mask)
+{
+	if (unlikely(!ioevq_ring_reaped(&w->kreq.q->ring, w->kreq.seq)))
+		return not_announced_in_part(w, mask);
+	ioevq_watch_forget(w);
 	return mask;
 }
 
@@ -61,9 +70,10 @@ static bool say_more(struct ioevq_watch *w, __poll_t mask)
 
 /*
  * The file is ready: make it known unless that was done. @news: who polls the queue was
- * not told yet. True if there is an event that was not there. queue->lock is held.
+ * not told yet. True if there is an event that was not there. queue->lock is held. Inline
+ * in the wake-up: to call it would be a tenth of what that costs.
  */
-bool ioevq_watch_announce(struct ioevq_watch *w, __poll_t ready, bool news)
+static __always_inline bool announce(struct ioevq_watch *w, __poll_t ready, bool news)
 {
 	u64 folded = w->folded;
 	int place;
@@ -94,17 +104,16 @@ bool ioevq_watch_announce(struct ioevq_watch *w, __poll_t ready, bool news)
 	return true;
 }
 
+bool ioevq_watch_announce(struct ioevq_watch *w, __poll_t ready, bool news)
+{
+	return announce(w, ready, news);
+}
+
 /* Was it announced that the file is ready, and nobody has taken that? queue->lock is held. */
 bool ioevq_watch_unreaped(struct ioevq_watch *w)
 {
 	not_announced(w, 0);
 	return w->announced[0] || w->announced[1] || w->announced[2];
-}
-
-/* Whatever was announced counts no more. queue->lock is held. */
-void ioevq_watch_forget(struct ioevq_watch *w)
-{
-	memset(w->announced, 0, sizeof(w->announced));
 }
 
 /* The wait queue is going away, not because the file is closed. queue->lock is held. */
@@ -127,7 +136,7 @@ static void freed(struct ioevq_watch *w)
 }
 
 /* The last wake-up: after it nothing keeps the file. Pairs with try_leave_master(). */
-static void master_closes(struct ioevq_watch *w, struct ioevq_entry *e)
+static noinline void master_closes(struct ioevq_watch *w, struct ioevq_entry *e)
 {
 	struct ioevq_queue *q = w->kreq.q;
 	unsigned long flags;
@@ -159,7 +168,7 @@ static bool changed(struct ioevq_watch *w, __poll_t key)
 			/* Another queue shall have it. If none does, who comes will find it. */
 			ioevq_ask_recheck(&w->kreq);
 		else if (w->tells && key)
-			told = ioevq_watch_announce(w, ready, true);
+			told = announce(w, ready, true);
 		else
 			told = ioevq_ask_recheck(&w->kreq);
 	}
@@ -209,38 +218,51 @@ void ioevq_watch_take_turns(struct ioevq_watch *w)
 	rcu_read_unlock();
 }
 
-/* The wake-up: any context, under the lock of the wait queue. */
+/* Something that concerns us, or may. */
+static noinline int woken(struct ioevq_watch *w, struct ioevq_entry *e, __poll_t key)
+{
+	bool told;
+
+	if (unlikely(key & POLLFREE)) {
+		freed(w);
+		list_del_init(&e->wait.entry);
+		/* Last: pairs with detach_entry(). The head may be freed from here on. */
+		smp_store_release(&e->head, NULL);
+		return 0;
+	}
+	ioevq_point(IOEVQ_POINT_EVENT);
+	told = changed(w, key);
+	/* As in epoll: one who waits for input is not the one to serve output, too. */
+	if (!told || !(e->wait.flags & WQ_FLAG_EXCLUSIVE) ||
+	    (key & (EPOLLIN | EPOLLOUT)) == (EPOLLIN | EPOLLOUT))
+		return 0;
+	/* Whoever has to look at the file does it in his own time, see poll_recheck(). */
+	if (key && w->tells)
+		take_turns(w, &e->wait, e->head);
+	return 1;
+}
+
+/*
+ * The wake-up: any context, under the lock of the wait queue. What does not concern us, as
+ * that there is room where we wait for data, is to cost little.
+ */
 int ioevq_watch_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *keyp)
 {
 	struct ioevq_entry *e = container_of(wait, struct ioevq_entry, wait);
 	struct ioevq_watch *w = wait->private;
 	__poll_t key = key_to_poll(keyp);
-	bool told;
 
-	if (unlikely(key & POLLFREE)) {
-		freed(w);
-		list_del_init(&wait->entry);
-		/* Last: pairs with detach_entry(). The head may be freed from here on. */
-		smp_store_release(&e->head, NULL);
-		return 0;
-	}
 	if (unlikely(w->is_master) && compat_master_is_closing(w->kreq.file)) {
 		master_closes(w, e);
 		return 0;
 	}
-	/* Who changes the mask looks at the file after it: see arm_one(). */
+	/*
+	 * Who changes the mask looks at the file after it: see arm_one(). POLLFREE comes with
+	 * EPOLLHUP, which is in every mask.
+	 */
 	if (key && !(key & READ_ONCE(w->mask)))
 		return 0;
-	ioevq_point(IOEVQ_POINT_EVENT);
-	told = changed(w, key);
-	/* As in epoll: one who waits for input is not the one to serve output, too. */
-	if (!told || !(wait->flags & WQ_FLAG_EXCLUSIVE) ||
-	    (key & (EPOLLIN | EPOLLOUT)) == (EPOLLIN | EPOLLOUT))
-		return 0;
-	/* Whoever has to look at the file does it in his own time, see poll_recheck(). */
-	if (key && w->tells)
-		take_turns(w, wait, e->head);
-	return 1;
+	return woken(w, e, key);
 }
 
 /* The file is being closed, or we lost interest. Under the lock of the close hook. */

@@ -70,6 +70,11 @@ int ioevq_watch_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void
 bool ioevq_watch_announce(struct ioevq_watch *w, __poll_t ready, bool news);
 void ioevq_watch_ended(struct ioevq_watch *w);
 bool ioevq_watch_unreaped(struct ioevq_watch *w);
-void ioevq_watch_forget(struct ioevq_watch *w);
+
+/* Whatever was announced counts no more. queue->lock is held. */
+static inline void ioevq_watch_forget(struct ioevq_watch *w)
+{
+	memset(w->announced, 0, sizeof(w->announced));
+}
 
 #endif
