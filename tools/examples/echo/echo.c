@@ -89,8 +89,13 @@ int client_turn(struct client *c)
 	if (n < 0)
 		return errno == EAGAIN ? 0 : -1;
 	c->pos += (size_t)n;
-	bytes += (size_t)n;
+	client_count((size_t)n);
 	return 1;
+}
+
+void client_count(size_t n)
+{
+	bytes += n;
 }
 
 void client_close(struct client *c)

@@ -41,6 +41,9 @@ struct client *client_accept(int listener);
  */
 int client_turn(struct client *c);
 void client_close(struct client *c);
+
+/* So much was sent back, for who does that itself. */
+void client_count(size_t n);
 void print_state(void);
 
 /* Is there something to send, so that it waits for that? Else it waits for input. */
