@@ -11,6 +11,7 @@ of signals are told by the socket pair that asyncio has for it: the interpreter 
 
 import asyncio
 import builtins
+import errno
 import os
 
 from . import _abi, request as _request
@@ -85,7 +86,19 @@ class EventLoop(asyncio.SelectorEventLoop):
         """Cancel it. The handler is not called any more; what the request uses is kept until
         it has ended. False: it has."""
         self._handlers.pop(request, None)
-        return self._selector is not None and self._selector.queue.cancel(request)
+        return self._cancel(request, request.user_data)
+
+    def _cancel(self, request, token):
+        if self._selector is None or token is None or request.user_data != token:
+            return False
+        try:
+            return self._selector.queue.cancel(request)
+        except OSError as error:
+            # Refused for now. Who cancels a task must not hear of it.
+            if error.errno not in (errno.EAGAIN, errno.ENOMEM, errno.EDQUOT):
+                raise
+            self.call_later(0.01, self._cancel, request, token)
+            return True
 
     async def submit(self, request):
         """Submit a request, and wait for its final event, which is returned. If the task is

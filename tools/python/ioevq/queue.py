@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A queue: requests go in, events come out."""
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -64,7 +65,11 @@ class Queue:
         self._handle = None
         self._start(lib.ioevq_open, entries, ops)
         if concurrency is not None:
-            self.set_concurrency(concurrency)
+            try:
+                self.set_concurrency(concurrency)
+            except BaseException:
+                self.close()
+                raise
 
     @classmethod
     def attach(cls, fd):
@@ -227,12 +232,21 @@ class Queue:
 
     def _take(self, handle, min, max, timeout):
         events = []
-        while self._left and len(events) < max:
-            events.append(self._left.popleft())
-        if events:
-            self._finish(events)
-            return events
-        array = self._spare.pop() if self._spare else None
+        try:
+            # Another thread may have it.
+            with contextlib.suppress(IndexError):
+                while self._left and len(events) < max:
+                    events.append(self._left.popleft())
+            if events:
+                self._finish(events)
+                return events
+        except BaseException:
+            self._left.extendleft(reversed(events))
+            raise
+        try:
+            array = self._spare.pop()
+        except IndexError:
+            array = None
         if array is None or array.length < max:
             array = _Array(max)
         events = None
@@ -295,11 +309,18 @@ class Queue:
         if handle is None:
             return
         # After fork(2) they are those of the parent.
-        if os.getpid() == self._pid:
-            self._drain(handle)
+        ours = os.getpid() == self._pid
+        if ours:
+            try:
+                self._drain(handle)
+            except BaseException:
+                # Of a signal handler: it is not known what is used still.
+                _immortal.extend(r for r in list(self._requests.values()) if r._pin is not None)
+                raise
         for request in list(self._requests.values()):
             self._forget(request)
-        if sys.getrefcount(handle) > 2:
+        # In a child of fork(2) they are threads of the parent, which would hear it.
+        if ours and sys.getrefcount(handle) > 2:
             lib.ioevq_alert(handle.q, 0)
 
     def _drain(self, handle):

@@ -184,6 +184,30 @@ class Loop(Case):
 
         self.run_(main())
 
+    def test_submit_cancelled_later(self):
+        """The kernel has no room for the cancel: it is tried again."""
+        async def main():
+            r, w = os.pipe()
+            queue, request = self.loop.queue, ioevq.read(r, 8)
+            task = asyncio.create_task(self.loop.submit(request))
+            await asyncio.sleep(0)
+            busy = BlockingIOError(errno.EAGAIN, "busy")
+            task.cancel()
+            with mock.patch.object(queue, "cancel", side_effect=[busy, busy, True]) as cancel:
+                with self.assertRaises(asyncio.CancelledError):
+                    await task
+                while cancel.call_count < 3:
+                    await asyncio.sleep(0.01)
+            self.assertTrue(self.loop.unwatch(request))
+            while request.pending:
+                await asyncio.sleep(0.01)
+            # It has ended, and nothing is tried.
+            self.assertFalse(self.loop.unwatch(request))
+            os.close(r)
+            os.close(w)
+
+        self.run_(main())
+
     def test_watch(self):
         async def main():
             seen = []

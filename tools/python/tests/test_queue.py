@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """ioevq.Queue: what it promises beyond the kernel's interface."""
 
+import collections
 import errno
 import gc
 import mmap
@@ -14,6 +15,7 @@ import time
 import unittest
 import warnings
 import weakref
+from unittest import mock
 
 import ioevq
 from ioevq import _abi
@@ -322,6 +324,35 @@ class Buffers(Case):
             for request in requests:
                 request.buffer.append(0)
 
+    def test_close_interrupted(self):
+        """What the kernel may still write to stays."""
+        r, _ = self.pipe()
+        request = self.q.submit(ioevq.read(r, 8))
+        with mock.patch.object(self.q, "_end_now", return_value=0), \
+             mock.patch.object(self.q, "_take", side_effect=KeyboardInterrupt):
+            self.assertRaises(KeyboardInterrupt, self.q.close)
+        self.assertTrue(self.q.closed)
+        self.assertIn(request, ioevq.queue._immortal)
+        self.assertRaises(BufferError, request.buffer.append, 0)
+
+    def test_spare_memory_is_another_threads(self):
+        class Taken(list):
+            def __bool__(self):
+                return True
+
+        self.q._spare, self.q._left = Taken(), collections.deque()
+        self.q.post("message")
+        self.assertEqual(self.one().data, "message")
+
+    def test_bad_concurrency(self):
+        refused = PermissionError(errno.EPERM, "no")
+        with mock.patch.object(_abi.lib, "ioevq_set_concurrency", side_effect=refused), \
+             warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            self.assertRaises(PermissionError, ioevq.Queue, concurrency=1)
+            gc.collect()
+        self.assertEqual(said, [])
+
     def test_close_of_a_restricted_queue(self):
         """It cannot be cancelled: the memory stays for ever."""
         with ioevq.Queue(ops=1 << ioevq.OP_READ) as q:
@@ -583,6 +614,18 @@ class Forks(Case):
         os.write(w, b"data")
         self.assertIs(self.one().request, request)
         self.assertEqual(request.bytes(), b"data")
+
+    def test_child_does_not_wake_threads(self):
+        """A thread that waited when the process was forked is none of the child's."""
+        events = []
+        thread = threading.Thread(target=lambda: events.extend(self.q.wait(1, 1, 60)))
+        thread.start()
+        while not self.q.info().waiting:
+            time.sleep(0.01)
+        self.in_child(self.q.close)
+        self.q.post("message")
+        thread.join(60)
+        self.assertEqual([event.data for event in events], ["message"])
 
     def test_user_data_of_its_own(self):
         fds = self.pipe()
