@@ -9,6 +9,7 @@
 #include "fclose.h"
 #include "ioctl.h"
 #include "req.h"
+#include "trace.h"
 #include "wake.h"
 
 #define KNOWN_SETUP_FLAGS	(IOEVQ_SETUP_MAPPED | IOEVQ_SETUP_CONCURRENCY)
@@ -100,9 +101,14 @@ static int submit(struct ioevq_queue *q, struct ioevq_enter *enter)
 			q->sleepy = enter->min && enter->timeout_ns;
 			ioevq_sweep(q);
 		}
+		trace_ioevq_submit(q, &req);
 		err = ioevq_submit_one(q, &req, enter->results ? &res : NULL);
-		if (err < 0)
+		if (err < 0) {
+			trace_ioevq_refuse(q, &req, err);
 			break;
+		}
+		if (err == IOEVQ_DONE)
+			trace_ioevq_done(q, &req);
 		/* It was taken away since: the request stands. */
 		if (err == IOEVQ_DONE && enter->results &&
 		    put_user(res, results + enter->submitted)) {

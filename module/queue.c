@@ -7,7 +7,6 @@
 #include <linux/module.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
-#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -162,6 +161,9 @@ void ioevq_queue_fput(struct ioevq_queue *q, struct file *file)
 	queue_work(closers ?: queue_workqueue, &q->fput_work);
 }
 
+/* Of the queue that was opened last. */
+static atomic_t last_number;
+
 /* An empty queue of the caller, before SETUP. NULL: no memory. */
 struct ioevq_queue *ioevq_queue_new(void)
 {
@@ -187,6 +189,7 @@ struct ioevq_queue *ioevq_queue_new(void)
 	ioevq_lanes_init(q);
 	INIT_WORK(&q->free_work, queue_free_work);
 	INIT_WORK(&q->fput_work, fput_work);
+	q->ring.number = atomic_inc_return(&last_number);
 	q->inflight = 1;
 	q->ops = GENMASK_ULL(IOEVQ_OP__COUNT - 1, 0);
 	return q;
@@ -365,24 +368,6 @@ static __poll_t queue_poll(struct file *file, poll_table *pt)
 	return EPOLLOUT | EPOLLWRNORM | (ready ? EPOLLIN | EPOLLRDNORM : 0);
 }
 
-/* /proc/PID/fdinfo/FD; the numbers of IOEVQ_IOC_INFO, for whoever looks from outside. */
-static void queue_show_fdinfo(struct seq_file *m, struct file *file)
-{
-	struct ioevq_queue *q = file->private_data;
-	struct ioevq_info info;
-
-	ioevq_queue_state(q, &info);
-	seq_printf(m, "entries:\t%u\nrequests:\t%u\navailable:\t%llu\nbacklog:\t%llu\n",
-		   info.entries, info.requests, info.available, info.backlog);
-	seq_printf(m, "events:\t%llu\nwakeups:\t%llu\nwaiting:\t%u\nrunnable:\t%u\n",
-		   info.events, info.wakeups, info.waiting, info.runnable);
-	seq_printf(m, "buffers:\t%u\n", info.buffers);
-	if (info.concurrency == IOEVQ_UNLIMITED)
-		seq_puts(m, "concurrency:\tunlimited\n");
-	else
-		seq_printf(m, "concurrency:\t%u\n", info.concurrency);
-}
-
 const struct file_operations ioevq_fops = {
 	.owner = THIS_MODULE,
 	.open = queue_open,
@@ -392,7 +377,7 @@ const struct file_operations ioevq_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 	.poll = queue_poll,
 	.mmap = queue_mmap,
-	.show_fdinfo = queue_show_fdinfo,
+	.show_fdinfo = ioevq_show_fdinfo,
 	.llseek = noop_llseek,
 };
 

@@ -38,6 +38,7 @@
 struct ioevq_buf;
 struct ioevq_clocks;
 struct ioevq_waiter;
+struct seq_file;
 
 #define IOEVQ_MAX_LANES		16
 
@@ -67,6 +68,7 @@ struct ioevq_queue {
 	u32 waiting;			/* lock; length of waiters */
 	struct ioevq_waiter *clock;	/* lock; whose batching delay runs */
 	u64 wakeups;			/* lock; statistics */
+	u32 ended[IOEVQ_OP__COUNT];	/* lock; by operation; statistics */
 	struct list_head recheck;	/* lock; files to be looked at; see recheck.c */
 	struct list_head level;		/* lock; the same when their last event is reaped */
 	struct list_head unreaped;	/* lock; who goes on when that is; see reaped.c */
@@ -106,6 +108,7 @@ struct ioevq_queue {
 	u32 nr_bufs;			/* mutex to change */
 	struct rcu_head rcu;
 	struct ioevq_index index;	/* mutex; all requests */
+	u32 accepted[IOEVQ_OP__COUNT];	/* mutex to change; the same */
 };
 
 static inline bool ioevq_queue_ready(struct ioevq_queue *q)
@@ -137,6 +140,9 @@ bool ioevq_queue_releases(struct ioevq_queue *q);
 void ioevq_queue_wait_fput(struct ioevq_queue *q);
 int ioevq_queues_init(void);
 void ioevq_queues_exit(void);
+
+/* fdinfo.c */
+void ioevq_show_fdinfo(struct seq_file *m, struct file *file);
 
 /* ioctl.c */
 long ioevq_ioctl(struct file *file, unsigned int cmd, unsigned long arg);

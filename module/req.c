@@ -114,11 +114,14 @@ int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_req *req, s64 *re
 	err = src->submit(q, kreq, req);
 	if (err == IOEVQ_DONE && res)
 		*res = kreq->rec.ev.res;
-	if (err)
+	if (err) {
 		ioevq_kreq_free(kreq);
-	else
-		ioevq_index_add(&q->index, kreq);
-	return err;
+		return err;
+	}
+	ioevq_index_add(&q->index, kreq);
+	/* Read without the mutex by who looks from outside. */
+	WRITE_ONCE(q->accepted[req->op], q->accepted[req->op] + 1);
+	return 0;
 }
 
 void ioevq_accept(struct ioevq_kreq *kreq)
@@ -153,6 +156,7 @@ bool ioevq_complete_locked(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data
 	/* Cancels that waited for this one, or for one another, follow at once. */
 	do {
 		kreq->state = IOEVQ_FINAL;
+		q->ended[kreq->rec.ev.op]++;
 		ioevq_recheck_forget(kreq);
 		if (kreq->quiet && !is_in_backlog(kreq)) {
 			ioevq_rec_return(&kreq->rec);

@@ -3,6 +3,7 @@
 #ifndef IOEVQ_REQ_H
 #define IOEVQ_REQ_H
 
+#include "trace.h"
 #include "wake.h"
 
 /*
@@ -89,6 +90,7 @@ enum {
 /* source.c: the table */
 const struct ioevq_source *ioevq_source(u32 op);
 struct kmem_cache *ioevq_source_cache(u32 op);
+const char *ioevq_source_name(u32 op);
 int ioevq_sources_init(void);
 void ioevq_sources_exit(void);
 extern const struct ioevq_source ioevq_src_nop, ioevq_src_post, ioevq_src_poll, ioevq_src_read,
@@ -150,6 +152,7 @@ static inline void ioevq_post_more(struct ioevq_kreq *kreq, struct ioevq_rec **p
 	if (likely(slot)) {
 		ioevq_fill_more(slot, kreq, res, flags, data);
 		kreq->seq = q->ring.tail;
+		ioevq_trace_more(kreq, res, flags, data);
 		ioevq_ring_publish(&q->ring);
 	} else {
 		ioevq_post_to_backlog(kreq, pool, res, flags, data);

@@ -11,6 +11,7 @@
 #include <linux/vmalloc.h>
 
 #include "ring.h"
+#include "trace.h"
 
 size_t ioevq_ring_bytes(u32 entries)
 {
@@ -104,6 +105,7 @@ ioevq_seq_t ioevq_ring_post(struct ioevq_ring_state *ring, struct ioevq_rec *rec
 	seq = ring->tail + ring->backlog_len;
 	slot = ioevq_ring_slot(ring);
 	if (slot) {
+		trace_ioevq_post(ring, &rec->ev, seq);
 		*slot = rec->ev;
 		ioevq_ring_publish(ring);
 		ioevq_rec_return(rec);
@@ -114,6 +116,8 @@ ioevq_seq_t ioevq_ring_post(struct ioevq_ring_state *ring, struct ioevq_rec *rec
 	ring->backlog_end = &rec->next;
 	if (!ring->backlog_len++)
 		ioevq_ring_set_flag(ring, IOEVQ_RING_BACKLOG, true);
+	ring->backlog_max = max(ring->backlog_max, ring->backlog_len);
+	trace_ioevq_post(ring, &rec->ev, seq);
 	return seq;
 }
 
@@ -126,6 +130,7 @@ bool ioevq_ring_post_unpaid(struct ioevq_ring_state *ring, const struct ioevq_ev
 	slot = ioevq_ring_slot(ring);
 	if (!slot)
 		return false;
+	trace_ioevq_post(ring, ev, ring->tail);
 	*slot = *ev;
 	ioevq_ring_publish(ring);
 	return true;

@@ -29,9 +29,11 @@ struct ioevq_ring_state {
 	struct ioevq_ring *page;	/* shared with user space */
 	struct ioevq_event *slots;	/* shared with user space */
 	u32 entries;			/* constant */
+	u32 number;			/* constant; of the queue, for who traces */
 	u32 flags;			/* private copy of page->flags */
 	u64 tail;			/* private copy of page->tail */
 	u64 backlog_len;
+	u64 backlog_max;		/* statistics: it was never longer */
 	struct ioevq_rec *backlog;	/* oldest first */
 	struct ioevq_rec **backlog_end;
 };

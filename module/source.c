@@ -27,6 +27,27 @@ const struct ioevq_source *ioevq_source(u32 op)
 	return sources[array_index_nospec(op, IOEVQ_OP__COUNT)];
 }
 
+/* As /proc/PID/fdinfo/FD shows them. */
+static const char *const names[IOEVQ_OP__COUNT] = {
+	[IOEVQ_OP_NOP] = "nop",
+	[IOEVQ_OP_POST] = "post",
+	[IOEVQ_OP_POLL] = "poll",
+	[IOEVQ_OP_READ] = "read",
+	[IOEVQ_OP_WRITE] = "write",
+	[IOEVQ_OP_FSYNC] = "fsync",
+	[IOEVQ_OP_CHILD] = "child",
+	[IOEVQ_OP_CANCEL] = "cancel",
+	[IOEVQ_OP_POLL_MOD] = "poll_mod",
+	[IOEVQ_OP_CLOSE] = "close",
+	[IOEVQ_OP_TIMER] = "timer",
+	[IOEVQ_OP_TIMER_MOD] = "timer_mod",
+};
+
+const char *ioevq_source_name(u32 op)
+{
+	return names[op];
+}
+
 /* Of requests of each size that is in use, by operation. */
 static struct kmem_cache *caches[IOEVQ_OP__COUNT];
 

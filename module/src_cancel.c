@@ -13,6 +13,7 @@
 
 #include "point.h"
 #include "req.h"
+#include "trace.h"
 
 /* Chains are walked with interrupts off. */
 #define MAX_FENCES	64
@@ -64,6 +65,7 @@ static void cancel_one(struct ioevq_cancel *c, struct ioevq_kreq *kreq)
 		return;
 	ioevq_point(IOEVQ_POINT_CANCEL);
 	c->matched++;
+	trace_ioevq_cancel(kreq, &c->kreq);
 	if (kreq->src->cancel(kreq))
 		return;
 	ioevq_point(IOEVQ_POINT_FENCE);

@@ -7,6 +7,7 @@
 #include "compat/compat.h"
 #include "point.h"
 #include "req.h"
+#include "trace.h"
 #include "wake.h"
 
 /* A call of ENTER that waits or takes, and how far it has come. */
@@ -49,13 +50,18 @@ fault:
  * They are copied first and taken after, by compare-and-swap on the head, as user space
  * does: a fault takes none. @n: how many, or 0 if somebody else was faster; or -EFAULT.
  */
-static int take(struct ioevq_ring_state *ring, u64 head, u32 n, struct ioevq_event __user *to)
+static int take(struct ioevq_queue *q, u64 head, u32 n, struct ioevq_event __user *to)
 {
+	struct ioevq_ring_state *ring = &q->ring;
+
 	if (copy_events(ring, head, n, to))
 		return -EFAULT;
 	ioevq_point(IOEVQ_POINT_TAKE);
 	/* Pairs with the head being read by who posts; see ioevq_ring_reaped(). */
-	return cmpxchg(&ring->page->head, head, head + n) == head ? n : 0;
+	if (cmpxchg(&ring->page->head, head, head + n) != head)
+		return 0;
+	ioevq_trace_take(q, to, head, n);
+	return n;
 }
 
 /*
@@ -79,7 +85,7 @@ static int wait_at_once(struct ioevq_queue *q, const struct ioevq_enter *enter)
 		return -EAGAIN;
 	if (!n || !enter->max)
 		return n;
-	ret = take(ring, head, min_t(u64, n, enter->max), u64_to_user_ptr(enter->events));
+	ret = take(q, head, min_t(u64, n, enter->max), u64_to_user_ptr(enter->events));
 	/* Another was faster, or a fault: that is for who tries again. */
 	return ret > 0 ? ret : -EAGAIN;
 }
@@ -107,7 +113,7 @@ static int take_events(struct ioevq_queue *q, struct ioevq_event __user *to, u32
 		if (head == tail)
 			break;
 		if (tail - head <= ring->entries) {
-			n = take(ring, head, min_t(u64, tail - head, max - taken), to + taken);
+			n = take(q, head, min_t(u64, tail - head, max - taken), to + taken);
 			if (n < 0)
 				return taken ?: n;
 			taken += n;
@@ -226,6 +232,7 @@ static void prepare_sleep(struct wait *wait)
 	q->least = list_empty(&q->waiters) ? cares : min(q->least, cares);
 	list_add(&w->node, &q->waiters);
 	q->waiting++;
+	trace_ioevq_wait_begin(q, w->need);
 	__set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
 	/* Our slot may be for another; the first event may be there, and its time begins. */
 	if (w->consumer)
@@ -239,6 +246,7 @@ static void end_sleep(struct wait *wait)
 {
 	struct ioevq_waiter *w = &wait->w;
 
+	trace_ioevq_wait_end(wait->q, w->woken);
 	if (!w->woken) {
 		list_del(&w->node);
 		wait->q->waiting--;

@@ -16,6 +16,7 @@
 #include <linux/sched.h>
 
 #include "point.h"
+#include "trace.h"
 #include "wake.h"
 
 static void wake_waiter(struct ioevq_queue *q, struct ioevq_waiter *w)
@@ -24,6 +25,7 @@ static void wake_waiter(struct ioevq_queue *q, struct ioevq_waiter *w)
 	q->waiting--;
 	w->woken = true;
 	q->wakeups++;
+	trace_ioevq_wake(q, w);
 	ioevq_point(IOEVQ_POINT_WAKE);
 	/* Under the lock: the waiter cannot return before it has taken it. */
 	wake_up_process(w->task);

@@ -113,6 +113,7 @@ TEST_F(other, law_13_what_fdinfo_tells)
 	static const char *const known[] = {
 		"pos", "flags", "mnt_id", "ino", "entries", "requests", "available", "backlog",
 		"events", "wakeups", "waiting", "runnable", "buffers", "concurrency",
+		"backlog_max", "armed_child", "queue",
 	};
 	char path[64], line[128], *end;
 	unsigned int i;
@@ -136,6 +137,24 @@ TEST_F(other, law_13_what_fdinfo_tells)
 			TH_LOG("%s", end);
 	}
 	fclose(f);
+}
+
+/* Not how many queues others have, either. Who may trace knows them by their number. */
+TEST_F(other, law_13_the_number_is_not_told)
+{
+	char line[128], path[64];
+	int told = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", self->own.fd);
+	f = fopen(path, "re");
+	ASSERT_NE(NULL, f);
+	while (fgets(line, sizeof(line), f)) {
+		EXPECT_NE(0, strncmp(line, "queue:", 6));
+		told += !strncmp(line, "entries:", 8);
+	}
+	fclose(f);
+	EXPECT_EQ(1, told);
 }
 
 /* There is nothing that names it: descriptors are one's own. */

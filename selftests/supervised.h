@@ -17,6 +17,7 @@
 struct supervised {
 	char dir[32];		/* services, and what they write: it is our directory, too */
 	pid_t pid;		/* 0: none, or it was waited for */
+	const char *command;	/* supervise, or another of ioevq */
 	unsigned long namespaces;	/* of clone(2): with CLONE_NEWPID it is process 1 */
 };
 
@@ -72,6 +73,7 @@ static inline int supervised_begin(struct supervised *s)
 	strcpy(s->dir, "/tmp/supervised.XXXXXX");
 	s->pid = 0;
 	s->namespaces = 0;
+	s->command = "supervise";
 	return mkdtemp(s->dir) ? chdir(s->dir) : -1;
 }
 
@@ -86,7 +88,7 @@ static inline void ioevq_path(char *path, size_t size)
 /* ioevq supervise with these arguments, and where its output goes; -1 for a file */
 static inline pid_t spawn_ioevq(struct supervised *s, int out, int err, const char *const *args)
 {
-	const char *argv[MAX_ARGS + 3] = { "ioevq", "supervise" };
+	const char *argv[MAX_ARGS + 3] = { "ioevq", s->command };
 	const int flags = O_WRONLY | O_CREAT | O_APPEND | O_TRUNC | O_CLOEXEC;
 	int to[2] = { out, err }, i;
 	char path[512];
