@@ -1,10 +1,63 @@
 // SPDX-License-Identifier: MIT
-/* /dev/ioevq, and what to do if there is none. */
+/* /dev/ioevq, and what to do if there is none or it may not be opened. */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "ioevq.h"
+
+/* The group whose members may open the device; NULL: there is none but root's. */
+static const char *group_of_device(const struct stat *st)
+{
+	struct group *group = st->st_gid ? getgrgid(st->st_gid) : NULL;
+
+	return group && (st->st_mode & 0060) == 0060 ? group->gr_name : NULL;
+}
+
+/* Is it his group already, and only this session does not know yet? */
+static bool is_member(const char *name)
+{
+	const struct group *group = getgrnam(name);
+	const char *user = getlogin();
+	char **member;
+
+	for (member = group ? group->gr_mem : NULL; user && member && *member; member++)
+		if (!strcmp(*member, user))
+			return true;
+	return false;
+}
+
+/* It is there, and may not be opened. */
+static void explain_refusal(int err)
+{
+	const char *group;
+	struct stat st;
+
+	if (stat(DEVICE, &st)) {
+		complain(DEVICE ": %s", strerror(errno));
+		return;
+	}
+	group = group_of_device(&st);
+	if (group && is_member(group))
+		complain(DEVICE ": %s\n"
+			 "You are in its group since you logged in: log in again, or run: newgrp %s",
+			 strerror(err), group);
+	else if (group)
+		complain(DEVICE ": %s\n"
+			 "It is for the group %s. As root: adduser USER %s; then log in again",
+			 strerror(err), group, group);
+	else if (!geteuid())
+		complain(DEVICE ": %s\n"
+			 "Even to root: a container, or a security module, forbids it", strerror(err));
+	else
+		complain(DEVICE ": %s\n"
+			 "It is root's. Install the rule that gives it to the group ioevq (make install,\n"
+			 "or the package ioevq-tools), load the module with mode=0666, or be root",
+			 strerror(err));
+}
 
 int open_device(void)
 {
@@ -20,8 +73,7 @@ int open_device(void)
 		break;
 	case EACCES:
 	case EPERM:
-		complain(DEVICE ": %s: load the module with mode=0666, or be root",
-			 strerror(errno));
+		explain_refusal(errno);
 		break;
 	default:
 		complain(DEVICE ": %s", strerror(errno));

@@ -3,6 +3,7 @@
 #ifndef IOEVQ_COMMAND_H
 #define IOEVQ_COMMAND_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #define DEVICE		"/dev/ioevq"
@@ -26,8 +27,11 @@ struct command {
 	int (*main)(int argc, char **argv);
 };
 
+int info_main(int argc, char **argv);
 int run_main(int argc, char **argv);
 int supervise_main(int argc, char **argv);
+int top_main(int argc, char **argv);
+int trace_main(int argc, char **argv);
 
 /* Say something on standard error. */
 #define complain(format, ...)	fprintf(stderr, "ioevq: " format "\n", ##__VA_ARGS__)
@@ -40,5 +44,15 @@ int open_device(void);
  * the exit status, and it was said why: also if it is one that ignores LD_PRELOAD.
  */
 int find_program(const char *name, char *path, unsigned int size);
+
+/* json.c: a quoted string */
+void json_string(FILE *to, const char *text);
+
+/*
+ * words.c: operations as the interface names them, without IOEVQ_OP_. NULL: none, -1: none of
+ * this name, in whatever case.
+ */
+const char *op_name(unsigned int op);
+int op_by_name(const char *name);
 
 #endif

@@ -5,8 +5,11 @@
 #include "ioevq.h"
 
 static const struct command commands[] = {
+	{ "info", "tell what /dev/ioevq is here, and who may use it", info_main },
 	{ "run", "run a program whose epoll or <aio.h> is /dev/ioevq", run_main },
 	{ "supervise", "run services, and start them again when they end", supervise_main },
+	{ "top", "show the queues of the system, and what they do", top_main },
+	{ "trace", "show requests and events as they happen", trace_main },
 };
 
 static void show_usage(FILE *to)

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* ioevq top, on queues that are known. */
+#include <pty.h>
+
+#include "observe.h"
+
+FIXTURE(top)
+{
+	struct supervised s;
+	struct ioevq q;
+	int fd;			/* an eventfd */
+	char head[64];		/* of its record in the document */
+};
+
+FIXTURE_SETUP(top)
+{
+	struct ioevq_req req;
+	unsigned int i;
+
+	ASSERT_EQ(0, supervised_begin(&self->s));
+	self->s.command = "top";
+	ASSERT_EQ(0, ioevq_open(&self->q, 4, 0));
+	self->fd = eventfd(0, EFD_NONBLOCK);
+	ASSERT_EQ(2, park(&self->q, self->fd, 2, 1));
+	ioevq_prep_timer(&req, 0, 3600 * 1000000000ULL, 0, 3);
+	ASSERT_EQ(0, submit(&self->q, &req));
+	for (i = 0; i < 6; i++)
+		ASSERT_EQ(0, ioevq_post(&self->q, i, 0, 0));
+	snprintf(self->head, sizeof(self->head), "{ \"queue\": %lld, \"pid\": %d, \"fd\": %d,",
+		 number_of(self->q.fd, "queue"), getpid(), self->q.fd);
+}
+
+FIXTURE_TEARDOWN(top)
+{
+	close(self->fd);
+	ioevq_close(&self->q);
+	supervised_end(&self->s);
+}
+
+/* What the document says of our queue. */
+static const char *record(struct _test_data_top *f)
+{
+	char *p = strstr(contents("out"), f->head), *end;
+
+	if (!p)
+		return "";
+	end = strstr(p, " } }");
+	if (end)
+		end[4] = 0;
+	return p;
+}
+
+TEST_F(top, a_document)
+{
+	int again = dup(self->q.fd);
+
+	ASSERT_EQ(0, RUN(&self->s, "--json", "--interval", "0.1"));
+	EXPECT_STREQ("", contents("err"));
+	EXPECT_NE(NULL, strstr(record(self), "\"armed\": { \"POLL\": 2, \"TIMER\": 1 }"));
+	EXPECT_NE(NULL, strstr(record(self), "\"backlog\": 2, \"backlog_max\": 2,"));
+	EXPECT_NE(NULL, strstr(record(self), "\"available\": 6,"));
+	EXPECT_NE(NULL, strstr(record(self), "\"events\": 6, \"wakeups\": 0,"));
+	EXPECT_NE(NULL, strstr(record(self), "\"concurrency\": null,"));
+	EXPECT_NE(NULL, strstr(record(self), "\"processes\": 1, \"descriptors\": 2,"));
+	EXPECT_NE(NULL, strstr(record(self), "\"command\": \"top\""));
+	close(again);
+
+	/* A limit; the next are posted while it looks. */
+	ASSERT_EQ(0, ioevq_set_concurrency(&self->q, 3));
+	ASSERT_EQ(0, RUN(&self->s, "--json", "--interval", "0.1"));
+	EXPECT_NE(NULL, strstr(record(self), "\"runnable\": 0, \"concurrency\": 3,"));
+	/* Of another process: not there. */
+	ASSERT_EQ(0, RUN(&self->s, "--json", "--interval", "0.1", "--pid", "1"));
+	EXPECT_STREQ("", record(self));
+}
+
+/* While it looks there are so many events; where it looks is told by its reads. */
+TEST_F(top, events_per_second)
+{
+	static const char *const args[] = { "--json", "--interval", "2", NULL };
+	pid_t pid = spawn_ioevq(&self->s, -1, -1, args);
+	struct ioevq_event ev[8];
+	const char *p;
+
+	ASSERT_EQ(6, enter_wait(&self->q, ev, 6, 8, BOUND_NS));
+	while (!waitid(P_PID, pid, &(siginfo_t){}, WEXITED | WNOHANG | WNOWAIT) &&
+	       number_of(self->q.fd, "events") < 3000) {
+		ASSERT_EQ(0, ioevq_post(&self->q, 1, 0, 0));
+		ASSERT_EQ(1, enter_wait(&self->q, ev, 1, 1, BOUND_NS));
+		poll(NULL, 0, 1);
+	}
+	EXPECT_EQ(0, wait_for(pid));
+	p = strstr(record(self), "\"events_per_second\": ");
+	ASSERT_NE(NULL, p);
+	EXPECT_LT(1, strtod(strchr(p, ':') + 1, NULL));
+	EXPECT_GT(2000, strtod(strchr(p, ':') + 1, NULL));
+}
+
+TEST_F(top, a_table)
+{
+	char want[64];
+	const char *p;
+
+	ASSERT_EQ(0, RUN(&self->s, "--once", "--interval", "0.1", "--sort", "number"));
+	p = strchr(contents("out"), '\n');
+	ASSERT_NE(NULL, p);
+	EXPECT_NE(NULL, strstr(said, " queue"));
+	EXPECT_EQ(0, strncmp(p + 1, " QUEUE     PID   FD USER     COMMAND ", 36));
+	snprintf(want, sizeof(want), "\n%6lld %7d %4d root     top ",
+		 number_of(self->q.fd, "queue"), getpid(), self->q.fd);
+	p = strstr(contents("out"), want);
+	ASSERT_NE(NULL, p);
+	EXPECT_NE(NULL, strstr(p, "      6       2       2       -     0  poll 2, timer 1\n"));
+}
+
+/* On a terminal: it draws, and ends by a key. */
+TEST_F(top, a_screen)
+{
+	struct winsize size = { .ws_row = 24, .ws_col = 132 };
+	long long end = now_ns() + BOUND_NS;
+	char path[512], want[16];
+	size_t n = 0;
+	int master, pid;
+	ssize_t got;
+
+	ioevq_path(path, sizeof(path));
+	snprintf(want, sizeof(want), "%lld", number_of(self->q.fd, "queue"));
+	pid = forkpty(&master, NULL, NULL, &size);
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		setenv("TERM", "linux", 1);
+		execl(path, "ioevq", "top", "--interval", "0.2", NULL);
+		_exit(99);
+	}
+	do {
+		got = read(master, said + n, sizeof(said) - 1 - n);
+		n += got > 0 ? got : 0;
+		said[n] = 0;
+	} while (got > 0 && now_ns() < end && !strstr(said, "poll 2, timer 1"));
+	EXPECT_NE(NULL, strstr(said, "ioevq top - "));
+	EXPECT_NE(NULL, strstr(said, "QUEUE"));
+	EXPECT_NE(NULL, strstr(said, want));
+	EXPECT_NE(NULL, strstr(said, "poll 2, timer 1"));
+	ASSERT_EQ(1, write(master, "q", 1));
+	while (read(master, said, sizeof(said) - 1) > 0)
+		;
+	EXPECT_EQ(0, wait_for(pid));
+	close(master);
+}
+
+TEST_F(top, says_what_is_wrong)
+{
+	EXPECT_EQ(0, RUN(&self->s, "--help"));
+	EXPECT_TRUE(begins("out", "usage: ioevq top "));
+	EXPECT_EQ(2, RUN(&self->s, "--nonsense"));
+	EXPECT_EQ(2, RUN(&self->s, "what"));
+	EXPECT_EQ(2, RUN(&self->s, "--pid", "x"));
+	EXPECT_EQ(2, RUN(&self->s, "--interval", "0"));
+	EXPECT_EQ(2, RUN(&self->s, "--sort", "x"));
+	EXPECT_EQ(2, RUN(&self->s, NULL));
+	EXPECT_STREQ("ioevq: this is no terminal: use --once or --json\n", contents("err"));
+	EXPECT_EQ(1, RUN(&self->s, "--once", "--pid", "4194304"));
+	EXPECT_STREQ("ioevq: there is no process 4194304\n", contents("err"));
+}
+
+TEST_F(top, info)
+{
+	self->s.command = "info";
+	EXPECT_EQ(0, RUN(&self->s, NULL));
+	EXPECT_NE(NULL, strstr(contents("out"), "\nclose_hook     yes\n"));
+	EXPECT_NE(NULL, strstr(contents("out"), " TIMER_MOD\n"));
+	EXPECT_EQ(0, RUN(&self->s, "--json"));
+	EXPECT_NE(NULL, strstr(contents("out"), "\"interface\": 1,"));
+	EXPECT_EQ(2, RUN(&self->s, "what"));
+}
+
+/* Who may not open the device is told whose group may. */
+TEST_F(top, info_of_a_group)
+{
+	struct stat device;
+	char path[512];
+	pid_t pid;
+
+	ASSERT_EQ(0, stat("/dev/ioevq", &device));
+	/* A group of any name: tty. */
+	ASSERT_EQ(0, chown("/dev/ioevq", 0, 5) || chmod("/dev/ioevq", 0660));
+	ioevq_path(path, sizeof(path));
+	pid = fork();
+	if (!pid) {
+		dup2(open("err", O_WRONLY | O_CREAT | O_TRUNC, 0644), STDERR_FILENO);
+		if (setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534))
+			_exit(98);
+		execl(path, "ioevq", "info", NULL);
+		_exit(99);
+	}
+	EXPECT_EQ(1, wait_for(pid));
+	EXPECT_TRUE(begins("err", "ioevq: /dev/ioevq: Permission denied\n"
+			   "It is for the group tty. As root: adduser USER tty; "));
+	ASSERT_EQ(0, chown("/dev/ioevq", device.st_uid, device.st_gid));
+	ASSERT_EQ(0, chmod("/dev/ioevq", device.st_mode & 07777));
+}
+
+TEST_HARNESS_MAIN

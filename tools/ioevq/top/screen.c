@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+/* The screen: it is drawn again when a delay is over, a key comes or its size changes. */
+#include <curses.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "top.h"
+
+static atomic_bool ends;
+
+static void end(int signal)
+{
+	(void)signal;
+	ends = true;
+}
+
+static void put_line(int y, const char *line, int left)
+{
+	int len = strlen(line);
+
+	mvaddnstr(y, 0, left < len ? line + left : "", COLS);
+}
+
+/* @first: row at the top, @left: column at the left */
+static void draw(const struct view *view, unsigned int first, int left)
+{
+	char line[LINE_SIZE];
+	unsigned int i;
+	int y = 0;
+
+	erase();
+	attron(A_BOLD);
+	title_line(view, line);
+	put_line(y++, line, 0);
+	attroff(A_BOLD);
+	summary_line(view, line);
+	put_line(y++, line, 0);
+	y++;
+	heading_line(line);
+	attron(A_REVERSE);
+	mvhline(y, 0, ' ', COLS);
+	put_line(y++, line, left);
+	attroff(A_REVERSE);
+	for (i = first; i < view->now.nr && y < LINES - 1; i++) {
+		row_line(&view->rows[i], line);
+		/* It does not fit in its ring. */
+		if (view->rows[i].q->backlog)
+			attron(A_BOLD);
+		put_line(y++, line, left);
+		attroff(A_BOLD);
+	}
+	if (!view->now.nr)
+		put_line(y++, "No process has a queue.", 0);
+	put_line(LINES - 1, "q quit   s other order   arrows move   space now", 0);
+	refresh();
+}
+
+static long long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+/* Where one has moved to, within what there is. */
+static void move_by_key(int key, const struct view *view, unsigned int *first, int *left)
+{
+	unsigned int page = LINES > 6 ? LINES - 5 : 1;
+	unsigned int most = view->now.nr > page ? view->now.nr - page : 0;
+
+	if (key == KEY_DOWN)
+		*first += 1;
+	else if (key == KEY_NPAGE)
+		*first += page;
+	else if (key == KEY_UP)
+		*first -= *first ? 1 : 0;
+	else if (key == KEY_PPAGE)
+		*first -= *first > page ? page : *first;
+	else if (key == KEY_RIGHT)
+		*left += *left < LINE_SIZE ? 8 : 0;
+	else if (key == KEY_LEFT)
+		*left -= *left ? 8 : 0;
+	if (*first > most)
+		*first = most;
+}
+
+static int run(struct view *view, double delay)
+{
+	long long next = now_ms();
+	unsigned int first = 0;
+	int left = 0, key = ' ', err;
+
+	while (!ends) {
+		if (now_ms() >= next || key == ' ') {
+			err = view_update(view);
+			if (err)
+				return err;
+			next = now_ms() + (long long)(delay * 1000);
+		}
+		draw(view, first, left);
+		timeout(next > now_ms() ? (int)(next - now_ms()) : 0);
+		key = getch();
+		if (key == 'q' || key == 'Q')
+			break;
+		if (key == 's') {
+			view->order = (view->order + 1) % ORDERS;
+			view_sort(view);
+		}
+		move_by_key(key, view, &first, &left);
+	}
+	return 0;
+}
+
+int show_screen(struct view *view, double delay)
+{
+	const struct sigaction action = { .sa_handler = end };
+	const char *term = getenv("TERM");
+	SCREEN *screen = newterm(NULL, stdout, stdin);
+	int err;
+
+	if (!screen) {
+		complain("the terminal is not known (TERM=%s): set TERM, or use --once",
+			 term ?: "");
+		return 1;
+	}
+	cbreak();
+	noecho();
+	keypad(stdscr, TRUE);
+	curs_set(0);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	err = run(view, delay);
+	endwin();
+	delscreen(screen);
+	if (!err)
+		return 0;
+	complain("/proc: %s", strerror(-err));
+	return 1;
+}
