@@ -52,7 +52,7 @@ static const char *record(struct _test_data_top *f)
 
 TEST_F(top, a_document)
 {
-	int again = dup(self->q.fd);
+	int again = fcntl(self->q.fd, F_DUPFD_CLOEXEC, 0);
 
 	ASSERT_EQ(0, RUN(&self->s, "--json", "--interval", "0.1"));
 	EXPECT_STREQ("", contents("err"));

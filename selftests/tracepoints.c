@@ -251,7 +251,6 @@ TEST_F(tracepoints, a_histogram_without_any_tool)
 	hist = fopen(TRACEFS "/events/synthetic/ioevq_latency/hist", "re");
 	ASSERT_NE(NULL, hist);
 	while (fgets(line, sizeof(line), hist)) {
-		TH_LOG("%s", line);
 		if (!strncmp(line, want, strlen(want)) &&
 		    sscanf(strchr(line, '}'), "} hitcount: %u", &n) == 1)
 			hits += n;
