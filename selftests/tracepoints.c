@@ -248,7 +248,7 @@ TEST_F(tracepoints, a_histogram_without_any_tool)
 		ASSERT_EQ(1, enter_wait(&self->q, &ev, 1, 1, BOUND_NS));
 	}
 	snprintf(want, sizeof(want), "{ queue: %10lld, ", self->number);
-	hist = fopen(TRACEFS "/events/synthetic/ioevq_latency/hist", "re");
+	hist = fopen(TRACEFS "/events/synthetic/reap_latency/hist", "re");
 	ASSERT_NE(NULL, hist);
 	while (fgets(line, sizeof(line), hist)) {
 		if (!strncmp(line, want, strlen(want)) &&
@@ -258,7 +258,7 @@ TEST_F(tracepoints, a_histogram_without_any_tool)
 	fclose(hist);
 	EXPECT_EQ(100, hits);
 	ASSERT_EQ(0, run_documented("    echo '!hist:keys=queue,us", "The map of"));
-	EXPECT_FALSE(exists(TRACEFS "/events/synthetic/ioevq_latency"));
+	EXPECT_FALSE(exists(TRACEFS "/events/synthetic/reap_latency"));
 	ASSERT_EQ(0, chdir("/"));
 }
 
