@@ -51,7 +51,8 @@ static void explain_refusal(int err)
 			 strerror(err), group, group);
 	else if (!geteuid())
 		complain(DEVICE ": %s\n"
-			 "Even to root: a container, or a security module, forbids it", strerror(err));
+			 "Even to root: a container, or a security module, forbids it",
+			 strerror(err));
 	else
 		complain(DEVICE ": %s\n"
 			 "It is root's. Install the rule that gives it to the group ioevq (make install,\n"
