@@ -27,7 +27,8 @@ static void *waiter_body(void *arg)
 	__atomic_store_n(&w->tid, gettid(), __ATOMIC_RELEASE);
 	if (!w->polls)
 		w->ret = w->e->wait(w->ep, &w->ev, 1, BOUND_MS);
-	else if (poll(&pfd, 1, BOUND_MS) == 1)
+	/* Who is told while the watch is being changed may come too early, and polls again. */
+	while (w->polls && !w->ret && poll(&pfd, 1, BOUND_MS) == 1)
 		w->ret = take_of(w->e, w->ep, &w->ev, 1);
 	__atomic_store_n(&w->done, 1, __ATOMIC_RELEASE);
 	return NULL;
