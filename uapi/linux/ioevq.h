@@ -102,7 +102,8 @@
  *	operation in len; all that are given must match, none given matches every
  *	request. Each cancelled request first delivers its final event (result
  *	-ECANCELED, unless it completed by itself); file I/O that has started is
- *	not interrupted but waited for. Then comes the event of the cancel, with the
+ *	not interrupted but waited for, and if that was done in parts between two of
+ *	which the cancel came, the result is what was done. Then comes the event of the cancel, with the
  *	number of matched requests. Errors: EBADF (no such descriptor), EAGAIN (64
  *	cancels of this queue are waiting for file I/O already), ENOENT (nothing
  *	matches; only with %IOEVQ_REQ_SKIP_SUCCESS).

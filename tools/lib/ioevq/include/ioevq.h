@@ -97,7 +97,8 @@ int ioevq_restrict(const struct ioevq *q, uint64_t ops);
  * @concurrency: a number, 0 = as many as there are CPUs online, IOEVQ_UNLIMITED; see
  *	IOEVQ_CONTROL_CONCURRENCY. Every take is a system call then.
  *
- * Returns 0, or -EBADF (not open for writing), -ENOMEM (first use).
+ * Returns 0, or -EBADF (not open for writing), -ENOMEM, -EDQUOT, -EINTR (first use; see
+ * ioevq_open()).
  */
 int ioevq_set_concurrency(const struct ioevq *q, uint32_t concurrency);
 
@@ -107,7 +108,7 @@ int ioevq_set_concurrency(const struct ioevq *q, uint32_t concurrency);
  *	of a batch.
  *
  * Async-signal-safe. For shutdown or reload of all consumers. Returns 0, or -EBADF
- * (not open for writing), -ENOMEM (first use).
+ * (not open for writing), -ENOMEM, -EDQUOT, -EINTR (first use).
  */
 int ioevq_alert(const struct ioevq *q, uint64_t user_data);
 int ioevq_clear_alert(const struct ioevq *q);
