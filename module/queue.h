@@ -6,7 +6,7 @@
  *           src_aio -> src_stream -> stream -> watch, fclose, lane, env   src_child -> child
  *           src_timer -> clock   src_timer, wait -> reaped -> recheck
  *           ioctl -> wait -> recheck   src_* -> watch -> recheck -> req -> index, wake
- *           wake, index -> ring, conc, limit
+ *           wake, index -> ring, conc, limit   queue -> fdinfo   all -> trace
  *
  * Locks, outermost first:
  *
