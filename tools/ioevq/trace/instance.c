@@ -256,7 +256,8 @@ static int read_buffer(int fd)
 			return -1;
 		}
 	}
-	if (!n || errno == EAGAIN || errno == EINTR)
+	/* A CPU that has never been there has no buffer. */
+	if (!n || errno == EAGAIN || errno == EINTR || errno == ENODEV)
 		return 0;
 	complain("trace_pipe_raw: %s", strerror(errno));
 	return -1;
