@@ -36,20 +36,9 @@
 #define END_BATCH	64
 
 static struct bucket {
-	spinlock_t lock;		/* the files that hash here, their watches; see queue.h */
-	struct hlist_head files;
+	spinlock_t lock;		/* watches of files that hash here; see queue.h */
+	struct hlist_head files;	/* the first watch of each */
 } buckets[1 << BUCKET_BITS];
-
-/*
- * An open file that is watched, in its bucket while @watches is not empty or @closing
- * is set; whoever takes it out frees it.
- */
-struct ioevq_watched {
-	struct hlist_node node;
-	struct file *file;		/* weak */
-	struct hlist_head watches;
-	bool closing;			/* handle_event() is at it */
-};
 
 struct ioevq_mark {
 	struct fsnotify_mark mark;
@@ -58,7 +47,6 @@ struct ioevq_mark {
 	unsigned int users;		/* marks_mutex; watches, if not a pseudo file system */
 };
 
-static struct kmem_cache *watched_cache;
 static atomic_t nr_marks;		/* with those that fsnotify still refers to */
 static DEFINE_MUTEX(marks_mutex);
 static LIST_HEAD(marks);		/* marks_mutex */
@@ -76,38 +64,32 @@ static struct bucket *bucket_of(struct file *file)
 	return &buckets[hash_ptr(file, BUCKET_BITS)];
 }
 
-static struct ioevq_watched *find_watched(struct bucket *b, struct file *file)
+/* Who leads the watches of @file, or NULL. Under the lock of the bucket. */
+static struct ioevq_fwatch *find_first(struct bucket *b, struct file *file)
 {
-	struct ioevq_watched *wf;
+	struct ioevq_fwatch *fw;
 
-	hlist_for_each_entry(wf, &b->files, node)
-		if (wf->file == file)
-			return wf;
+	hlist_for_each_entry(fw, &b->files, node)
+		if (fw->file == file)
+			return fw;
 	return NULL;
 }
 
-/* NULL is allowed. */
-static void free_watched(struct ioevq_watched *wf)
+/* It is watched no more. Another leads then. Under the lock of the bucket. */
+static void end(struct ioevq_fwatch *fw, bool by_close)
 {
-	if (wf)
-		kmem_cache_free(watched_cache, wf);
-}
+	struct ioevq_fwatch *next = hlist_entry_safe(fw->others.first, struct ioevq_fwatch, node);
 
-/* Ends some of the watches; true if there are more. Under the lock of the bucket. */
-static bool end_watches(struct ioevq_watched *wf)
-{
-	struct ioevq_fwatch *fw;
-	unsigned int n;
-
-	for (n = 0; n < END_BATCH; n++) {
-		if (hlist_empty(&wf->watches))
-			return false;
-		fw = hlist_entry(wf->watches.first, struct ioevq_fwatch, node);
-		hlist_del_init(&fw->node);
-		fw->watched = NULL;
-		fw->closed(fw, true);
+	fw->closed(fw, by_close);
+	fw->file = NULL;
+	if (next) {
+		hlist_del(&next->node);
+		hlist_move_list(&fw->others, &next->others);
+		hlist_add_behind(&next->node, &fw->node);
 	}
-	return true;
+	/* Who finds the bucket empty knows that we left: the acquire in handle_event(). */
+	smp_wmb();
+	hlist_del(&fw->node);
 }
 
 /*
@@ -119,9 +101,10 @@ static int handle_event(struct fsnotify_group *grp, u32 mask, const void *data, 
 			struct fsnotify_iter_info *iter)
 {
 	const struct path *path = data;
-	struct ioevq_watched *wf;
+	struct ioevq_fwatch *first, *fw;
 	struct bucket *b;
 	struct file *file;
+	unsigned int n = 0;
 
 	if (WARN_ON_ONCE(data_type != FSNOTIFY_EVENT_PATH))
 		return 0;
@@ -130,21 +113,21 @@ static int handle_event(struct fsnotify_group *grp, u32 mask, const void *data, 
 	b = bucket_of(file);
 	/*
 	 * Whoever put a watch there held the file: that was before its last fput(). Who
-	 * took it away has left the wait queues: pairs with ioevq_fclose_unwatch().
+	 * took it away has left the wait queues: pairs with end().
 	 */
 	if (!smp_load_acquire(&b->files.first))
 		return 0;
 	ioevq_point(IOEVQ_POINT_CLOSING);
 	spin_lock(&b->lock);
-	wf = find_watched(b, file);
-	if (wf) {
-		wf->closing = true;
-		while (end_watches(wf))
-			cond_resched_lock(&b->lock);
-		hlist_del(&wf->node);
+	while ((first = find_first(b, file))) {
+		/* Who leads last: it would have to be found again. */
+		do {
+			fw = hlist_entry_safe(first->others.first, struct ioevq_fwatch, node);
+			end(fw ?: first, true);
+		} while (fw && ++n % END_BATCH);
+		cond_resched_lock(&b->lock);
 	}
 	spin_unlock(&b->lock);
-	free_watched(wf);
 	return 0;
 }
 
@@ -245,30 +228,19 @@ static void mark_put(struct ioevq_fwatch *fw)
 static int watch(struct ioevq_fwatch *fw, struct file *file)
 {
 	struct bucket *b = bucket_of(file);
-	struct ioevq_watched *wf, *new;
+	struct ioevq_fwatch *first;
 	int err;
 
 	err = mark_get(fw, file);
 	if (err)
 		return err;
-	new = kmem_cache_zalloc(watched_cache, GFP_KERNEL);
-	if (!new) {
-		mark_put(fw);
-		return -ENOMEM;
-	}
-	spin_lock(&b->lock);
-	wf = find_watched(b, file);
-	if (!wf) {
-		wf = new;
-		new = NULL;
-		wf->file = file;
-		hlist_add_head(&wf->node, &b->files);
-	}
+	fw->file = file;
 	fw->bucket = b - buckets;
-	fw->watched = wf;
-	hlist_add_head(&fw->node, &wf->watches);
+	INIT_HLIST_HEAD(&fw->others);
+	spin_lock(&b->lock);
+	first = find_first(b, file);
+	hlist_add_head(&fw->node, first ? &first->others : &b->files);
 	spin_unlock(&b->lock);
-	free_watched(new);
 	return 0;
 }
 
@@ -286,25 +258,12 @@ int ioevq_fclose_watch(struct ioevq_fwatch *fw, struct file *file)
 void ioevq_fclose_unwatch(struct ioevq_fwatch *fw)
 {
 	struct bucket *b = &buckets[fw->bucket];
-	struct ioevq_watched *wf;
 
 	ioevq_point(IOEVQ_POINT_UNWATCH);
 	spin_lock(&b->lock);
-	wf = fw->watched;
-	if (wf) {
-		hlist_del_init(&fw->node);
-		fw->watched = NULL;
-		fw->closed(fw, false);
-		if (!hlist_empty(&wf->watches) || wf->closing)
-			wf = NULL;
-		if (wf) {
-			/* Pairs with the acquire in handle_event(). */
-			smp_wmb();
-			hlist_del(&wf->node);
-		}
-	}
+	if (fw->file)
+		end(fw, false);
 	spin_unlock(&b->lock);
-	free_watched(wf);
 	mark_put(fw);
 }
 
@@ -315,8 +274,8 @@ struct file *ioevq_fclose_get(struct ioevq_fwatch *fw)
 	struct file *file = NULL;
 
 	spin_lock(&b->lock);
-	if (fw->watched && atomic_long_inc_not_zero(&fw->watched->file->f_count))
-		file = fw->watched->file;
+	if (fw->file && atomic_long_inc_not_zero(&fw->file->f_count))
+		file = fw->file;
 	spin_unlock(&b->lock);
 	return file;
 }
@@ -360,14 +319,9 @@ int ioevq_fclose_init(void)
 
 	for (i = 0; i < ARRAY_SIZE(buckets); i++)
 		spin_lock_init(&buckets[i].lock);
-	watched_cache = KMEM_CACHE(ioevq_watched, SLAB_ACCOUNT);
-	if (!watched_cache)
-		return -ENOMEM;
 	group = fsnotify_alloc_group(&group_ops, 0);
-	if (IS_ERR(group)) {
-		kmem_cache_destroy(watched_cache);
+	if (IS_ERR(group))
 		return PTR_ERR(group);
-	}
 
 	INIT_WORK_ONSTACK(&t.work, self_test);
 	schedule_work(&t.work);
@@ -395,5 +349,4 @@ void ioevq_fclose_exit(void)
 	wait_var_event(&nr_marks, !atomic_read(&nr_marks));
 	fsnotify_put_group(group);
 	fsnotify_wait_marks_destroyed();
-	kmem_cache_destroy(watched_cache);
 }

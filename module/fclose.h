@@ -7,18 +7,19 @@
 #include <linux/list.h>
 
 struct ioevq_mark;
-struct ioevq_watched;
 
 /*
- * A weak pointer to an open file, valid under the lock of its bucket while @watched is
- * not NULL: the last close() waits for that lock before ->release.
+ * A weak pointer to an open file, valid under the lock of its bucket while @file is not
+ * NULL: the last close() waits for that lock before ->release. The first watch of a file
+ * is in the bucket, and leads the others.
  *
  * @closed is called once, under that lock, when the file is closed or unwatched:
  * it must detach from the file. It must not sleep.
  */
 struct ioevq_fwatch {
-	struct ioevq_watched *watched;	/* bucket lock */
-	struct hlist_node node;		/* bucket lock */
+	struct file *file;		/* bucket lock */
+	struct hlist_node node;		/* bucket lock; of the bucket, or of who leads */
+	struct hlist_head others;	/* bucket lock; none, but if it leads */
 	struct ioevq_mark *mark;	/* constant while watching; NULL: one that stays */
 	unsigned int bucket;		/* constant while watching */
 	void (*closed)(struct ioevq_fwatch *fw, bool by_close);

@@ -304,6 +304,40 @@ TEST(law_08_a_fifo_without_names)
 	ioevq_close(&q);
 }
 
+/* Watches of one file: each is told of the close, whichever of them went before. */
+TEST(law_08_who_is_left)
+{
+	static const char gone[] = { 0, 7, 3, 4 };
+	struct ioevq_event ev;
+	unsigned int i, told;
+	struct ioevq q;
+	size_t n;
+	int fd;
+
+	ASSERT_EQ(0, ioevq_open(&q, 64, 0));
+	for (n = 0; n <= sizeof(gone); n++) {
+		fd = eventfd(0, 0);
+		for (i = 0; i < 8; i++)
+			ASSERT_EQ(0, watch(&q, fd, POLLIN, IOEVQ_POLL_EDGE, i));
+		for (i = 0, told = 0; i < n; i++) {
+			ASSERT_EQ(0, ioevq_cancel(&q, gone[i], 100));
+			EXPECT_NEXT(&q, IOEVQ_OP_POLL, gone[i], -ECANCELED);
+			EXPECT_NEXT(&q, IOEVQ_OP_CANCEL, 100, 1);
+			told |= 1 << gone[i];
+		}
+		EXPECT_EQ(0, close(fd));
+		for (; i < 8; i++) {
+			ASSERT_EQ(1, next_event(&q, &ev));
+			EXPECT_EQ(IOEVQ_EVENT_CLOSED, ev.flags);
+			told |= 1 << ev.user_data;
+		}
+		EXPECT_EQ(0xff, told);
+		EXPECT_TRUE(quiet(&q));
+		EXPECT_EQ(0, requests(&q));
+	}
+	ioevq_close(&q);
+}
+
 /* Final events need no room in the ring. */
 TEST(law_08_many_at_once_with_a_full_ring)
 {
