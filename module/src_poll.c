@@ -52,17 +52,12 @@ static void poll_queue(struct file *file, wait_queue_head_t *head, poll_table *p
 		arm->err = ioevq_watch_join(arm->w, head);
 }
 
-/*
- * Do its wake-ups say what is ready, and does it need no call of ->poll between
- * them? A wake-up for input also says urgent data, for which there may be none.
- */
-static bool wakeups_tell(struct file *file, __poll_t mask)
+/* Do its wake-ups say what is ready, and does it need no call of ->poll between them? */
+static bool wakeups_tell(struct file *file)
 {
 	struct socket *sock = sock_from_file(file);
 	struct eventfd_ctx *eventfd;
 
-	if (mask & (EPOLLPRI | EPOLLRDBAND))
-		return false;
 	if (sock && sock->sk) {
 		switch (sock->sk->sk_family) {
 		case AF_UNIX:
@@ -90,15 +85,15 @@ static bool confirms(u32 mode)
 }
 
 /*
- * What @mask and @op_flags ask for. @file is watched or going to be. With queue->lock, or
- * before anybody else knows of the watch.
+ * What @mask and @op_flags ask for. With queue->lock, or before anybody else knows of the
+ * watch. A wake-up for input also says urgent data, for which there may be none.
  */
-void ioevq_poll_set(struct ioevq_watch *w, struct file *file, u32 mask, u32 op_flags)
+void ioevq_poll_set(struct ioevq_watch *w, u32 mask, u32 op_flags)
 {
 	/* Read without the lock by ioevq_watch_wake(). */
 	WRITE_ONCE(w->mask, (__force __poll_t)mask | EPOLLERR | EPOLLHUP);
 	WRITE_ONCE(w->mode, op_flags & IOEVQ_POLL_FLAGS);
-	w->tells = !confirms(w->mode) && wakeups_tell(file, w->mask);
+	w->tells = !confirms(w->mode) && w->can_tell && !(w->mask & (EPOLLPRI | EPOLLRDBAND));
 	w->armed = true;
 	w->kreq.quiet = w->mode & IOEVQ_POLL_QUIET;
 }
@@ -134,7 +129,7 @@ static __poll_t owed(struct ioevq_watch *w, struct file *file)
 	poll_table pt = { ._key = w->mask };
 	__poll_t ready = w->mask;
 
-	if (wakeups_tell(file, 0))
+	if (w->can_tell)
 		ready &= vfs_poll(file, &pt);
 	return ready & EPOLLIN ? ready & ~EPOLLOUT : ready;
 }
@@ -241,16 +236,6 @@ static int poll_arm_master(struct ioevq_watch *w, struct file *file)
 	return err;
 }
 
-/*
- * An epoll set, by the name that /proc shows: its operations are not exported. Taking
- * another file for one only makes peeking at it less exact.
- */
-static bool is_epoll(struct file *file)
-{
-	return file_inode(file)->i_sb->s_magic == ANON_INODE_FS_MAGIC &&
-	       !strcmp(file->f_path.dentry->d_name.name, "[eventpoll]");
-}
-
 /* Does the queue watch @file by @fd? The caller holds the file. */
 static bool is_watched(struct ioevq_queue *q, struct file *file, int fd)
 {
@@ -279,8 +264,8 @@ static int poll_file(struct ioevq_watch *w, struct file *file, const struct ioev
 		return -EEXIST;
 	w->kreq.file = file;
 	w->kreq.fd = req->fd;
-	ioevq_poll_set(w, file, req->op_arg, req->op_flags);
-	w->is_epoll = is_epoll(file);
+	w->can_tell = wakeups_tell(file);
+	ioevq_poll_set(w, req->op_arg, req->op_flags);
 	w->is_master = compat_is_silent_master(file);
 	w->spare = &w->more;
 	if (inner)
@@ -305,6 +290,16 @@ static int poll_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq, const str
 }
 
 /*
+ * An epoll set, by the name that /proc shows: its operations are not exported. Taking
+ * another file for one only makes peeking at it less exact.
+ */
+static bool is_epoll(struct file *file)
+{
+	return file_inode(file)->i_sb->s_magic == ANON_INODE_FS_MAGIC &&
+	       !strcmp(file->f_path.dentry->d_name.name, "[eventpoll]");
+}
+
+/*
  * What the file is ready for now. @peek: only to answer a ->poll of the queue. Some files
  * of /proc tell a change once to each open file (mounts_poll(), proc_sys_poll()): who comes
  * to take it must be told, too. With the mutex.
@@ -321,7 +316,7 @@ static __poll_t look(struct ioevq_watch *w, struct file *file, bool peek)
 	if (w->sighand && w->sighand != my_sighand())
 		return (EPOLLIN | EPOLLRDNORM) & w->mask;
 	/* Our caller may be an epoll set that holds its mutex: this very one, perhaps. */
-	if (peek && w->is_epoll)
+	if (peek && is_epoll(file))
 		return EPOLLIN & w->mask;
 	ready = (vfs_poll(file, &pt) | w->peeked) & w->mask;
 	w->peeked = 0;
@@ -344,7 +339,7 @@ static bool poll_recheck(struct ioevq_kreq *kreq, bool tell)
 	 * Where it need not be true when it is taken the answer to a ->poll may be an event,
 	 * but not about an epoll set, which is not asked then.
 	 */
-	peek = !tell && (confirms(w->mode) || w->is_epoll);
+	peek = !tell && (confirms(w->mode) || is_epoll(file));
 	/* It may have told meanwhile, and rest. Only who has the mutex arms it again. */
 	ready = !w->armed ? 0 : look(w, file, peek);
 	if (ready && !peek) {

@@ -15,7 +15,7 @@
 				 IOEVQ_POLL_LIFO | IOEVQ_POLL_QUIET)
 
 int ioevq_poll_check(u32 mask, u32 op_flags);
-void ioevq_poll_set(struct ioevq_watch *w, struct file *file, u32 mask, u32 op_flags);
+void ioevq_poll_set(struct ioevq_watch *w, u32 mask, u32 op_flags);
 void ioevq_poll_found(struct ioevq_watch *w, __poll_t ready);
 bool ioevq_poll_is(struct ioevq_kreq *kreq, struct file *file, int fd);
 

@@ -7,16 +7,17 @@
 
 struct mod {
 	const struct ioevq_req *req;
+	struct file *file;		/* of all of them, held; or NULL: each has its own */
 	struct list_head todo;		/* &ioevq_kreq.recheck; watches to be armed */
 	unsigned int changed;
 	unsigned int others;		/* exclusive where that was not given, or the reverse */
 };
 
 /*
- * Change one watch of @file, which sleeps from now on until it is armed. Events of it that
+ * Change one watch, which sleeps from now on until it is armed. Events of it that
  * are in the ring stay as they are, and do not count for the new ones.
  */
-static void mod_one(struct mod *mod, struct ioevq_watch *w, struct file *file)
+static void mod_one(struct mod *mod, struct ioevq_watch *w)
 {
 	const struct ioevq_req *req = mod->req;
 	struct ioevq_queue *q = w->kreq.q;
@@ -31,9 +32,9 @@ static void mod_one(struct mod *mod, struct ioevq_watch *w, struct file *file)
 		return;
 	}
 	mod->changed++;
-	if (req->op_flags & IOEVQ_POLL_MOD_USER_DATA)
+	if (req->op_flags & IOEVQ_POLL_MOD_USER_DATA && req->off != w->kreq.rec.ev.user_data)
 		ioevq_index_rename(&q->index, &w->kreq, req->off);
-	ioevq_poll_set(w, file, req->op_arg, req->op_flags);
+	ioevq_poll_set(w, req->op_arg, req->op_flags);
 	w->armed = false;
 	ioevq_watch_forget(w);
 	ioevq_recheck_forget(&w->kreq);
@@ -42,16 +43,13 @@ static void mod_one(struct mod *mod, struct ioevq_watch *w, struct file *file)
 	spin_unlock_irq(&q->lock);
 }
 
-/* As if it were new. */
-static void arm_one(struct ioevq_watch *w)
+/* As if it were new. The caller holds the file. */
+static void arm_one(struct ioevq_watch *w, struct file *file)
 {
-	struct file *file = ioevq_watch_file(w);
 	poll_table pt = { ._key = w->mask };
 	struct ioevq_queue *q = w->kreq.q;
 	__poll_t ready;
 
-	if (!file)
-		return;
 	/*
 	 * Pairs with the lock of the wait queue, or the barrier before waitqueue_active(), in
 	 * who makes the file ready: either ->poll sees that it is, or ioevq_watch_wake()
@@ -59,7 +57,6 @@ static void arm_one(struct ioevq_watch *w)
 	 */
 	smp_mb();
 	ready = vfs_poll(file, &pt) & w->mask;
-	ioevq_queue_fput(q, file);
 	spin_lock_irq(&q->lock);
 	if (w->kreq.state == IOEVQ_LIVE && w->armed)
 		ioevq_poll_found(w, ready);
@@ -70,6 +67,7 @@ static void arm_one(struct ioevq_watch *w)
 static void arm_all(struct ioevq_queue *q, struct mod *mod)
 {
 	struct ioevq_watch *w;
+	struct file *file;
 
 	spin_lock_irq(&q->lock);
 	while ((w = list_first_entry_or_null(&mod->todo, struct ioevq_watch, kreq.recheck))) {
@@ -77,7 +75,11 @@ static void arm_all(struct ioevq_queue *q, struct mod *mod)
 		w->armed = true;
 		spin_unlock_irq(&q->lock);
 		/* It stays: to be freed takes the mutex. */
-		arm_one(w);
+		file = mod->file ?: ioevq_watch_file(w);
+		if (file)
+			arm_one(w, file);
+		if (file && !mod->file)
+			ioevq_queue_fput(q, file);
 		cond_resched();
 		spin_lock_irq(&q->lock);
 	}
@@ -97,10 +99,10 @@ static int mod_by_fd(struct ioevq_queue *q, struct mod *mod)
 
 	if (!file)
 		return -EBADF;
+	mod->file = file;
 	hlist_for_each_entry(kreq, ioevq_index_file(&q->index, file), by_file)
 		if (ioevq_poll_is(kreq, file, mod->req->fd) && matches(kreq, mod->req))
-			mod_one(mod, container_of(kreq, struct ioevq_watch, kreq), file);
-	ioevq_queue_fput(q, file);
+			mod_one(mod, container_of(kreq, struct ioevq_watch, kreq));
 	return 0;
 }
 
@@ -109,19 +111,12 @@ static void mod_by_user_data(struct ioevq_queue *q, struct mod *mod)
 {
 	struct ioevq_kreq *kreq;
 	struct hlist_node *next;
-	struct ioevq_watch *w;
-	struct file *file;
 
 	hlist_for_each_entry_safe(kreq, next, ioevq_index_user_data(&q->index, mod->req->addr),
 				  by_user_data) {
 		if (kreq->src != &ioevq_src_poll || !matches(kreq, mod->req))
 			continue;
-		w = container_of(kreq, struct ioevq_watch, kreq);
-		file = ioevq_watch_file(w);
-		if (!file)
-			continue;
-		mod_one(mod, w, file);
-		ioevq_queue_fput(q, file);
+		mod_one(mod, container_of(kreq, struct ioevq_watch, kreq));
 		cond_resched();
 	}
 }
@@ -141,12 +136,14 @@ static int poll_mod_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq,
 		mod_by_user_data(q, &mod);
 	else
 		err = mod_by_fd(q, &mod);
-	if (err)
-		return err;
-	if (!mod.changed)
-		return mod.others ? -EINVAL : -ENOENT;
-	err = ioevq_done(kreq, mod.changed, 0);
-	arm_all(q, &mod);
+	if (!err && !mod.changed)
+		err = mod.others ? -EINVAL : -ENOENT;
+	if (!err) {
+		err = ioevq_done(kreq, mod.changed, 0);
+		arm_all(q, &mod);
+	}
+	if (mod.file)
+		ioevq_queue_fput(q, mod.file);
 	return err;
 }
 

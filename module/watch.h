@@ -36,7 +36,7 @@ struct ioevq_watch {
 	bool tells : 1;			/* its wake-ups say what is ready, and may announce it */
 	bool armed : 1;
 	bool owes : 1;			/* exclusive, and ended before its event was reaped */
-	bool is_epoll : 1;		/* constant; see look() */
+	bool can_tell : 1;		/* constant; those of its file do */
 	bool is_master : 1;		/* constant; see compat/master.h */
 	bool early_recheck : 1;		/* came before the request was accepted */
 	bool early_free : 1;		/* the same */
