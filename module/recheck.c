@@ -65,6 +65,8 @@ void ioevq_recheck_forget(struct ioevq_kreq *kreq)
 
 	lockdep_assert_held(&q->lock);
 
+	if (list_empty(&kreq->recheck))
+		return;
 	list_del_init(&kreq->recheck);
 	kreq->level = false;
 	ioevq_recheck_set_flag(q);
@@ -151,15 +153,12 @@ static bool look_at(struct ioevq_kreq *kreq, bool tell)
  * Returns how many were found ready: the caller has a claim to so many events, and gives
  * it back when it has taken them, or cannot.
  */
-u32 ioevq_recheck(struct ioevq_queue *q, u64 want, bool patient)
+static noinline u32 recheck(struct ioevq_queue *q, u64 want, bool patient)
 {
 	LIST_HEAD(todo);
 	ioevq_seq_t end;
 	u32 found;
 
-	if (list_empty_careful(&q->recheck) && list_empty_careful(&q->level) &&
-	    !READ_ONCE(q->looking))
-		return 0;
 	if (!mutex_trylock(&q->mutex) &&
 	    (!patient || READ_ONCE(q->submitting) || mutex_lock_interruptible(&q->mutex)))
 		return 0;
@@ -180,6 +179,15 @@ u32 ioevq_recheck(struct ioevq_queue *q, u64 want, bool patient)
 	spin_unlock_irq(&q->lock);
 	ioevq_unlock(q);
 	return found;
+}
+
+/* As a rule there is nothing to be done, and that takes no lock. */
+u32 ioevq_recheck(struct ioevq_queue *q, u64 want, bool patient)
+{
+	if (list_empty_careful(&q->recheck) && list_empty_careful(&q->level) &&
+	    !READ_ONCE(q->looking))
+		return 0;
+	return recheck(q, want, patient);
 }
 
 /*
