@@ -64,7 +64,7 @@ void ioevq_ring_free(struct ioevq_ring_state *ring)
 
 void ioevq_ring_set_flag(struct ioevq_ring_state *ring, u32 flag, bool on)
 {
-	/* Read without the lock by wait_at_once(). */
+	/* Read without the lock by ioevq_take_at_once(). */
 	WRITE_ONCE(ring->flags, on ? ring->flags | flag : ring->flags & ~flag);
 	WRITE_ONCE(ring->page->flags, ring->flags);
 }

@@ -23,7 +23,7 @@ struct ioevq_rec {
  * All fields are guarded by the lock of the queue, except page->head, which
  * consumers move at any time, and what is constant after ioevq_ring_alloc().
  * Nothing in the shared page but head is ever read back. Who only takes events reads
- * flags and tail without the lock, see wait_at_once().
+ * flags and tail without the lock, see ioevq_take_at_once().
  */
 struct ioevq_ring_state {
 	struct ioevq_ring *page;	/* shared with user space */
@@ -92,7 +92,7 @@ static inline void ioevq_ring_publish(struct ioevq_ring_state *ring)
 	u64 tail = ring->tail + 1;
 
 	ioevq_point(IOEVQ_POINT_STORE);
-	/* Pairs with the acquire load of the tail in wait_at_once(). */
+	/* Pairs with the acquire load of the tail in ioevq_take_at_once(). */
 	smp_store_release(&ring->tail, tail);
 	/* The same in user space, ioevq_take(). */
 	smp_store_release(&ring->page->tail, tail);
