@@ -18,6 +18,7 @@
 #include "aio.h"
 #include "compat/compat.h"
 #include "point.h"
+#include "resident.h"
 
 /* What a request has besides its file; not from an interrupt. */
 void ioevq_aio_release(struct ioevq_kreq *kreq)
@@ -72,6 +73,23 @@ static void aio_end_write(struct ioevq_aio *aio)
 	aio->write_started = false;
 }
 
+/*
+ * What a lane takes over of the submitter, in whose context this is, unless that was done.
+ * It is not needed, nor done, where the first attempt is the last.
+ */
+static void aio_need_env(struct ioevq_aio *aio)
+{
+	if (!aio->env.cred)
+		ioevq_env_capture(&aio->env, !aio->buf);
+}
+
+/* To a lane; the first time in the submitter's context. */
+static void aio_punt(struct ioevq_aio *aio)
+{
+	aio_need_env(aio);
+	ioevq_lane_add(aio->kreq.q, &aio->item);
+}
+
 /* An attempt is over, whoever noticed last. */
 static void aio_attempt_over(struct ioevq_aio *aio, long ret)
 {
@@ -83,7 +101,7 @@ static void aio_attempt_over(struct ioevq_aio *aio, long ret)
 		}
 		/* What cannot be done without blocking, or not here: to a lane. */
 		if (ret == -EAGAIN || ret == -EOPNOTSUPP) {
-			ioevq_lane_add(aio->kreq.q, &aio->item);
+			aio_punt(aio);
 			return;
 		}
 	}
@@ -158,7 +176,8 @@ static long aio_issue(struct ioevq_aio *aio, int how, bool may_retry)
 	aio->kiocb.ki_flags |= how;
 	if (how & IOCB_WAITQ)
 		aio_wait_page(aio);
-	iov_iter_advance(&iter, aio->done);
+	if (aio->done)
+		iov_iter_advance(&iter, aio->done);
 	/* An attempt that failed may have moved it. */
 	aio->kiocb.ki_pos = aio->pos + aio->done;
 	ret = aio_start_write(aio);
@@ -171,6 +190,9 @@ static long aio_issue(struct ioevq_aio *aio, int how, bool may_retry)
 		ret = file->f_op->read_iter(&aio->kiocb, &iter);
 	if (ret == -EIOCBQUEUED) {
 		ioevq_point(IOEVQ_POINT_ISSUED);
+		/* Who completes it cannot do that; but until our hand is off, it waits for us. */
+		if (may_retry)
+			aio_need_env(aio);
 		return atomic_dec_and_test(&aio->hands) ? aio->ret : -EIOCBQUEUED;
 	}
 	/* There is no page to wait for, or it could not be read: that is to be found out. */
@@ -301,20 +323,38 @@ static int aio_try(struct ioevq_aio *aio, int how, bool may_retry)
 	return 0;
 }
 
+/* What nobody has to be asked about: all is in memory. Returns 0, IOEVQ_DONE or -EAGAIN. */
+static int aio_from_memory(struct ioevq_aio *aio)
+{
+	struct ioevq_resident resident;
+	int ret;
+
+	if (aio->run || aio->at_position || aio->rw != READ ||
+	    !ioevq_resident_get(&resident, aio->kiocb.ki_filp, aio->pos, aio->len))
+		return -EAGAIN;
+	ret = aio_try(aio, 0, false);
+	ioevq_resident_put(&resident);
+	return ret;
+}
+
 static int aio_begin(struct ioevq_aio *aio, bool after)
 {
-	struct ioevq_queue *q = aio->kreq.q;
 	int flags = aio->kiocb.ki_flags & (IOCB_NOWAIT | IOCB_NOIO);
+	int ret;
 
 	/* The caller's own RWF_NOWAIT: one attempt, and its answer as it is. */
 	if (flags & IOCB_NOWAIT)
 		return aio_try(aio, flags, false);
-	ioevq_env_capture(&aio->env, !aio->buf);
 	aio->waits_for_pages = can_wait_for_pages(aio);
+	if (after)
+		aio_need_env(aio);
 	if (after && ioevq_order_hold(aio))
 		return 0;
 	if (aio_needs_lane(aio)) {
-		ioevq_lane_add(q, &aio->item);
+		ret = aio_from_memory(aio);
+		if (ret != -EAGAIN)
+			return ret;
+		aio_punt(aio);
 		return 0;
 	}
 	/* To start reading may block for metadata, or in the device's queue. */

@@ -4,7 +4,7 @@
  *
  *   main -> ioctl -> queue -> source table -> src_* -> fclose, nest, aio -> lane, env, buf
  *           src_aio -> src_stream -> stream -> watch, fclose, lane, env   src_child -> child
- *           src_timer -> clock   src_timer, wait -> reaped -> recheck
+ *           src_timer -> clock   src_timer, wait -> reaped -> recheck   aio -> resident
  *           ioctl -> wait -> take, recheck   src_* -> watch -> recheck -> req -> index, wake
  *           wake, index -> ring, conc, limit   queue -> fdinfo   all -> trace
  *

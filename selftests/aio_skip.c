@@ -56,6 +56,35 @@ TEST_F(skip, law_01_one_answer)
 	EXPECT_TRUE(quiet(&self->q));
 }
 
+/* A tmpfs has its files in memory: as long as they are, a worker would be a detour. */
+TEST_F(skip, law_02_from_memory)
+{
+	struct ioevq_req req[3];
+	int64_t res[3] = { 1, 1, 1 };
+	struct store s;
+	char *buf = pages(1 << 16);
+	int i;
+
+	ASSERT_EQ(0, store_make(&s, STORE_TMPFS, 0));
+	memset(buf, 'x', 1 << 16);
+	ASSERT_EQ(1 << 16, pwrite(s.fd, buf, 1 << 16, 0));
+	for (i = 0; i < 3; i++) {
+		ioevq_prep_read(&req[i], s.fd, self->buf, 4096, 0, i);
+		req[i].flags = IOEVQ_REQ_SKIP_SUCCESS;
+	}
+	/* All of it, and where it ends. */
+	req[1].len = 1 << 16;
+	req[2].off = (1 << 16) - 100;
+	memset(self->buf, 0, 1 << 16);
+	ASSERT_EQ(3, ioevq_submit_results(&self->q, req, 3, res));
+	EXPECT_EQ(4096, res[0]);
+	EXPECT_EQ(1 << 16, res[1]);
+	EXPECT_EQ(100, res[2]);
+	EXPECT_EQ(0, memcmp(buf, self->buf, 1 << 16));
+	EXPECT_TRUE(quiet(&self->q));
+	store_end(&s);
+}
+
 /* It is in the cache no more, or not all of it: there is an event. */
 TEST_F(skip, law_01_from_the_disk)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * File I/O that takes as long as the test wants it to: its memory is missing, and
- * the test itself is who provides missing memory (userfaultfd(2)). The file is on
- * tmpfs, so that a worker of the module meets the fault.
+ * the test itself is who provides missing memory (userfaultfd(2)). The file is a hole
+ * on tmpfs, so that a worker of the module meets the fault.
  */
 #ifndef IOEVQ_SLOW_IO_H
 #define IOEVQ_SLOW_IO_H
