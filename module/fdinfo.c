@@ -50,7 +50,7 @@ void ioevq_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "backlog_max:\t%llu\n", backlog_max(q));
 	seq_printf(m, "events:\t%llu\nwakeups:\t%llu\nwaiting:\t%u\nrunnable:\t%u\n",
 		   info.events, info.wakeups, info.waiting, info.runnable);
-	seq_printf(m, "buffers:\t%u\n", info.buffers);
+	seq_printf(m, "buffers:\t%u\nspares:\t%u\n", info.buffers, READ_ONCE(q->nr_spares));
 	if (info.concurrency == IOEVQ_UNLIMITED)
 		seq_puts(m, "concurrency:\tunlimited\n");
 	else

@@ -75,6 +75,7 @@ static int submit(struct ioevq_queue *q, struct ioevq_enter *enter)
 {
 	const struct ioevq_req __user *reqs = u64_to_user_ptr(enter->reqs);
 	s64 __user *results = u64_to_user_ptr(enter->results);
+	const struct ioevq_source *src;
 	struct ioevq_req req;
 	s64 res;
 	bool locked = false;
@@ -91,7 +92,9 @@ static int submit(struct ioevq_queue *q, struct ioevq_enter *enter)
 			err = -EFAULT;
 			break;
 		}
-		if (!locked && ioevq_needs_mutex(&req)) {
+		src = ioevq_source(req.op);
+		/* A message takes no mutex, nor does what is refused anyway. */
+		if (!locked && src && src->size) {
 			if (mutex_lock_interruptible(&q->mutex)) {
 				err = -EINTR;
 				break;
@@ -102,7 +105,7 @@ static int submit(struct ioevq_queue *q, struct ioevq_enter *enter)
 			ioevq_sweep(q);
 		}
 		trace_ioevq_submit(q, &req);
-		err = ioevq_submit_one(q, &req, enter->results ? &res : NULL);
+		err = ioevq_submit_one(q, src, &req, enter->results ? &res : NULL);
 		if (err < 0) {
 			trace_ioevq_refuse(q, &req, err);
 			break;

@@ -62,6 +62,7 @@ static void queue_free(struct ioevq_queue *q)
 	mutex_lock(&q->mutex);
 	queue_drain(q);
 	ioevq_clocks_free(q);
+	ioevq_spares_free(q);
 	mutex_unlock(&q->mutex);
 	WARN_ON_ONCE(atomic_read(&q->requests));
 	if (q->ready)
@@ -191,6 +192,7 @@ struct ioevq_queue *ioevq_queue_new(void)
 	INIT_WORK(&q->fput_work, fput_work);
 	q->ring.number = atomic_inc_return(&last_number);
 	q->inflight = 1;
+	ioevq_spares_init(q);
 	q->ops = GENMASK_ULL(IOEVQ_OP__COUNT - 1, 0);
 	return q;
 }

@@ -108,6 +108,9 @@ struct ioevq_queue {
 	u32 nr_bufs;			/* mutex to change */
 	struct rcu_head rcu;
 	struct ioevq_index index;	/* mutex; all requests */
+	struct ioevq_rec *spares[IOEVQ_OP__COUNT];	/* mutex; objects for the next requests */
+	u32 nr_spares;			/* mutex to change */
+	u32 max_spares;			/* constant */
 	u32 accepted[IOEVQ_OP__COUNT];	/* mutex to change; the same */
 };
 

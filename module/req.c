@@ -6,6 +6,21 @@
 #include "req.h"
 #include "wake.h"
 
+/*
+ * Objects that a queue keeps for its next requests: what the slab does for one costs more than
+ * all that we do. None where misuse of memory is looked for.
+ */
+#define MAX_SPARES	(IS_ENABLED(CONFIG_KASAN) ? 0 : 128)
+/* They count for no limit: so many queues of a user have them. */
+#define MAX_KEEPERS	256
+
+/* A queue begins: the user's queues that keep something are never more than all of them. */
+void ioevq_spares_init(struct ioevq_queue *q)
+{
+	if (refcount_read(&q->user->queues) <= MAX_KEEPERS)
+		q->max_spares = MAX_SPARES;
+}
+
 /* The rest is zero. */
 static void init(struct ioevq_kreq *kreq, struct ioevq_queue *q, const struct ioevq_source *src,
 		 u32 op, u64 user_data, bool skip)
@@ -21,6 +36,63 @@ static void init(struct ioevq_kreq *kreq, struct ioevq_queue *q, const struct io
 	INIT_LIST_HEAD(&kreq->recheck);
 }
 
+/* Free one that is kept, of any operation but @op. False: there is none. */
+static bool free_spare(struct ioevq_queue *q, u32 op)
+{
+	struct ioevq_rec *rec;
+	u32 i;
+
+	for (i = 0; i < IOEVQ_OP__COUNT; i++) {
+		rec = q->spares[i];
+		if (i == op || !rec)
+			continue;
+		q->spares[i] = rec->next;
+		WRITE_ONCE(q->nr_spares, q->nr_spares - 1);
+		kmem_cache_free(ioevq_source_cache(i), container_of(rec, struct ioevq_kreq, rec));
+		return true;
+	}
+	return false;
+}
+
+/* All zero. What has no size is allocated without the mutex: see struct ioevq_source. */
+static struct ioevq_kreq *get_object(struct ioevq_queue *q, const struct ioevq_source *src, u32 op)
+{
+	struct ioevq_rec **spares = &q->spares[op];
+	struct ioevq_kreq *kreq;
+
+	if (!src->size || !*spares)
+		return kmem_cache_zalloc(ioevq_source_cache(op), GFP_KERNEL);
+	kreq = container_of(*spares, struct ioevq_kreq, rec);
+	*spares = kreq->rec.next;
+	WRITE_ONCE(q->nr_spares, q->nr_spares - 1);
+	memset(kreq, 0, max(src->size, sizeof(*kreq)));
+	return kreq;
+}
+
+static void put_object(struct ioevq_kreq *kreq)
+{
+	struct ioevq_queue *q = kreq->q;
+	u32 op = kreq->rec.ev.op;
+	struct ioevq_rec **spares = &q->spares[op];
+
+	/* Where there is no room, what is not in use gives way to what is. */
+	if (!kreq->src->size ||
+	    (q->nr_spares >= q->max_spares && (*spares || !free_spare(q, op)))) {
+		kmem_cache_free(ioevq_source_cache(op), kreq);
+		return;
+	}
+	kreq->rec.next = *spares;
+	*spares = &kreq->rec;
+	WRITE_ONCE(q->nr_spares, q->nr_spares + 1);
+}
+
+/* The queue ends. */
+void ioevq_spares_free(struct ioevq_queue *q)
+{
+	while (free_spare(q, IOEVQ_OP__COUNT))
+		;
+}
+
 /* Those without an event are not charged: a full queue can be emptied by them. */
 struct ioevq_kreq *ioevq_kreq_alloc(struct ioevq_queue *q, const struct ioevq_source *src, u32 op,
 				    u64 user_data, bool skip)
@@ -31,7 +103,7 @@ struct ioevq_kreq *ioevq_kreq_alloc(struct ioevq_queue *q, const struct ioevq_so
 
 	if (err)
 		return ERR_PTR(err);
-	kreq = kmem_cache_zalloc(ioevq_source_cache(op), GFP_KERNEL);
+	kreq = get_object(q, src, op);
 	if (!kreq) {
 		if (charged)
 			ioevq_uncharge(q);
@@ -46,7 +118,7 @@ void ioevq_kreq_free(struct ioevq_kreq *kreq)
 {
 	if (kreq->charged)
 		ioevq_uncharge(kreq->q);
-	kmem_cache_free(ioevq_source_cache(kreq->rec.ev.op), kreq);
+	put_object(kreq);
 }
 
 /* Fields that an operation does not use may get a meaning later: not yet. */
@@ -59,14 +131,6 @@ static bool req_is_clean(const struct ioevq_source *src, const struct ioevq_req 
 	       (src->uses & IOEVQ_USES_LEN || !req->len) &&
 	       (src->uses & IOEVQ_USES_ARG || !req->op_arg) &&
 	       (src->uses & IOEVQ_USES_BUF || !req->buf_index);
-}
-
-/* A message does not; nor does what is refused anyway. */
-bool ioevq_needs_mutex(const struct ioevq_req *req)
-{
-	const struct ioevq_source *src = ioevq_source(req->op);
-
-	return src && src->size;
 }
 
 /* One that ends here and has no event needs no memory. */
@@ -86,11 +150,11 @@ static noinline int submit_at_once(struct ioevq_queue *q, const struct ioevq_sou
 
 /*
  * Returns 0 if there will be an event, or IOEVQ_DONE if there is none and the result is in
- * *@res, which may be NULL, or a negative errno.
+ * *@res, which may be NULL, or a negative errno. @src is that of the operation, or NULL.
  */
-int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_req *req, s64 *res)
+int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_source *src,
+		     const struct ioevq_req *req, s64 *res)
 {
-	const struct ioevq_source *src = ioevq_source(req->op);
 	bool skip = req->flags & IOEVQ_REQ_SKIP_SUCCESS;
 	struct ioevq_kreq *kreq = NULL;
 	int err;

@@ -101,8 +101,10 @@ extern const struct ioevq_source ioevq_src_nop, ioevq_src_post, ioevq_src_poll, 
 struct ioevq_kreq *ioevq_kreq_alloc(struct ioevq_queue *q, const struct ioevq_source *src, u32 op,
 				    u64 user_data, bool skip);
 void ioevq_kreq_free(struct ioevq_kreq *kreq);
-bool ioevq_needs_mutex(const struct ioevq_req *req);
-int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_req *req, s64 *res);
+void ioevq_spares_init(struct ioevq_queue *q);
+void ioevq_spares_free(struct ioevq_queue *q);
+int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_source *src,
+		     const struct ioevq_req *req, s64 *res);
 void ioevq_accept(struct ioevq_kreq *kreq);
 bool ioevq_complete(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data);
 bool ioevq_complete_locked(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data, bool news);

@@ -103,4 +103,52 @@ TEST_F(fdinfo, the_number_of_a_queue)
 	close(again);
 }
 
+/* @n watches come and go. */
+static int come_and_go(const struct ioevq *q, int fd, unsigned int n)
+{
+	struct ioevq_event ev;
+	unsigned int i, round;
+
+	if (park(q, fd, n, 0) != (int)n)
+		return -1;
+	/* What has ended is swept by the next who submits. */
+	for (round = 0; round < 2; round++) {
+		if (ioevq_cancel_all(q, 1))
+			return -1;
+		for (i = round ? n : 0; i <= n; i++)
+			if (next_event(q, &ev) != 1)
+				return -1;
+	}
+	return 0;
+}
+
+/* What is kept for the next requests has a limit, and so has the number of queues with some. */
+TEST(law_13_spares)
+{
+	static struct ioevq q[257];
+	int fd = eventfd(0, 0);
+	long most;
+	int i;
+
+	for (i = 0; i < 257; i++) {
+		ASSERT_EQ(0, ioevq_open(&q[i], 4, 0));
+		ASSERT_EQ(0, come_and_go(&q[i], fd, i ? 10 : 200));
+	}
+	most = number_of(q[0].fd, "spares");
+	/* A debug kernel looks for who uses what was freed. */
+	EXPECT_EQ(access("/proc/self/fail-nth", F_OK) ? 128 : 0, most);
+	for (i = 1; most && i < 256; i++)
+		EXPECT_EQ(11, number_of(q[i].fd, "spares"));
+	EXPECT_EQ(0, number_of(q[256].fd, "spares"));
+	/* Who comes when there are fewer has them again. */
+	ioevq_close(&q[3]);
+	ioevq_close(&q[256]);
+	ASSERT_EQ(0, ioevq_open(&q[3], 4, 0));
+	ASSERT_EQ(0, come_and_go(&q[3], fd, 200));
+	EXPECT_EQ(most, number_of(q[3].fd, "spares"));
+	for (i = 0; i < 256; i++)
+		ioevq_close(&q[i]);
+	close(fd);
+}
+
 TEST_HARNESS_MAIN

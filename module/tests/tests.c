@@ -107,7 +107,7 @@ int test_submit(struct ioevq_queue *q, const struct ioevq_req *req, s64 *res)
 	int ret;
 
 	mutex_lock(&q->mutex);
-	ret = ioevq_submit_one(q, req, res);
+	ret = ioevq_submit_one(q, ioevq_source(req->op), req, res);
 	mutex_unlock(&q->mutex);
 	return ret;
 }
