@@ -226,6 +226,7 @@ TEST_F(mod, law_05_which_watches)
 TEST_F(mod, law_01_skip_success)
 {
 	struct ioevq_req req;
+	int64_t res = 7;
 
 	ASSERT_EQ(0, watch(&self->q, self->t.fd, POLLIN, IOEVQ_POLL_EDGE, 1));
 	ASSERT_EQ(0, change(&self->q, self->t.fd, POLLOUT, IOEVQ_POLL_EDGE, -1));
@@ -240,6 +241,11 @@ TEST_F(mod, law_01_skip_success)
 	ioevq_prep_poll_mod(&req, self->t.fd, POLLIN, IOEVQ_POLL_EDGE, 3, DONE);
 	ASSERT_EQ(0, submit(&self->q, &req));
 	EXPECT_TRUE(MODIFIED(&self->q, 1));
+	/* How many were changed. */
+	req.flags = IOEVQ_REQ_SKIP_SUCCESS;
+	ASSERT_EQ(1, ioevq_submit_results(&self->q, &req, 1, &res));
+	EXPECT_EQ(1, res);
+	EXPECT_TRUE(quiet(&self->q));
 	EXPECT_EQ(1, requests(&self->q));
 }
 
