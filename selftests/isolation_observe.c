@@ -113,7 +113,7 @@ TEST_F(other, law_13_what_fdinfo_tells)
 	static const char *const known[] = {
 		"pos", "flags", "mnt_id", "ino", "entries", "requests", "available", "backlog",
 		"events", "wakeups", "waiting", "runnable", "buffers", "concurrency",
-		"backlog_max", "armed_child", "queue",
+		"backlog_max", "armed_child", "queue", "spares",
 	};
 	char path[64], line[128], *end;
 	unsigned int i;
