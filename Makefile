@@ -9,6 +9,7 @@
 #   make check-servers  all real servers, on the kernel's epoll and on /dev/ioevq
 #   make check-fio      what fio writes by its engine on /dev/ioevq, verified
 #   make bench          what events cost, by ioevq and by others, in instructions; BENCH=quick
+#   make bench-report   of it a page with plots, in build/bench/report; DATA="6.1.json ..."
 #   make bench-fio      fio's engines side by side
 #   make check-python   the Python bindings: tests of their own, and CPython's on their event loop
 #   make check-crash    that an example loses nothing that it acknowledged when QEMU is killed
@@ -91,6 +92,12 @@ check-fio:
 bench:
 	tools/check/deps build vm bench
 	tools/bench/run $(if $(filter quick,$(BENCH)),-q) $(BENCH_FLAGS)
+
+# Of what there is; if there is nothing it is measured first.
+bench-report:
+	tools/check/deps report
+	$(if $(DATA)$(wildcard build/bench/out/*.json),,$(MAKE) bench)
+	tools/bench/report $(or $(DATA),build/bench/out/*.json)
 
 bench-fio:
 	tools/check/deps build vm fio
@@ -188,6 +195,6 @@ clean:
 FORCE:
 
 .PHONY: FORCE all lib tools examples selftests demo check check-debug check-all analyze \
-	check-mutants check-servers check-fio bench bench-fio check-crash check-posix-aio \
+	check-mutants check-servers check-fio bench bench-report bench-fio check-crash check-posix-aio \
 	check-python soak fuzz fuzz-parsers model install uninstall modules modules_install \
 	modules_uninstall deb check-deb htmldocs check-examples clean
