@@ -39,6 +39,8 @@ html_theme_options = {
     "font_family": "sans-serif",
     "show_powered_by": False,
 }
+html_static_path = ["style"]
+html_css_files = ["site.css"]
 html_sidebars = {"**": ["about.html", "navigation.html", "searchbox.html"]}
 
 
