@@ -27,6 +27,7 @@ struct command {
 	int (*main)(int argc, char **argv);
 };
 
+int bench_main(int argc, char **argv);
 int info_main(int argc, char **argv);
 int run_main(int argc, char **argv);
 int supervise_main(int argc, char **argv);

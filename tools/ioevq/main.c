@@ -5,6 +5,7 @@
 #include "ioevq.h"
 
 static const struct command commands[] = {
+	{ "bench", "measure what events cost here, by ioevq and by epoll", bench_main },
 	{ "info", "tell what /dev/ioevq is here, and who may use it", info_main },
 	{ "run", "run a program whose epoll or <aio.h> is /dev/ioevq", run_main },
 	{ "supervise", "run services, and start them again when they end", supervise_main },

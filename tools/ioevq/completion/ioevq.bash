@@ -13,7 +13,7 @@ _ioevq()
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W "info run supervise top trace --help" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "bench info run supervise top trace --help" -- "$cur")
 		return
 	fi
 	# A program, and what it takes.
@@ -39,9 +39,10 @@ _ioevq()
 	--op)		mapfile -t COMPREPLY < <(compgen -W "$ops" -- "${cur^^}"); return ;;
 	--sort)		mapfile -t COMPREPLY < <(compgen -W "events wake-ups backlog armed number" -- "$cur"); return ;;
 	--output|--log|--control)	mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-	--interval|--backoff|--stop-timeout)	return ;;
+	--interval|--seconds|--backoff|--stop-timeout)	return ;;
 	esac
 	case ${COMP_WORDS[1]} in
+	bench)	words="--seconds --json --help" ;;
 	info)	words="--json --help" ;;
 	run)	words="--epoll --aio --help" ;;
 	supervise) words="--log --backoff --stop-timeout --once --check --control --status --json --help" ;;
