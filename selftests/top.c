@@ -113,15 +113,26 @@ TEST_F(top, a_table)
 	EXPECT_NE(NULL, strstr(p, "      6       2       2       -     0  poll 2, timer 1\n"));
 }
 
+/* What comes from a terminal, until this is there. */
+static void read_until(int fd, const char *text)
+{
+	long long end = now_ns() + BOUND_NS;
+	size_t n = 0;
+	ssize_t got;
+
+	do {
+		got = read(fd, said + n, sizeof(said) - 1 - n);
+		n += got > 0 ? got : 0;
+		said[n] = 0;
+	} while (got > 0 && now_ns() < end && !strstr(said, text));
+}
+
 /* On a terminal: it draws, and ends by a key. */
 TEST_F(top, a_screen)
 {
 	struct winsize size = { .ws_row = 24, .ws_col = 132 };
-	long long end = now_ns() + BOUND_NS;
 	char path[512], want[16];
-	size_t n = 0;
-	int master, pid;
-	ssize_t got;
+	int master, pid, i;
 
 	ioevq_path(path, sizeof(path));
 	snprintf(want, sizeof(want), "%lld", number_of(self->q.fd, "queue"));
@@ -132,15 +143,20 @@ TEST_F(top, a_screen)
 		execl(path, "ioevq", "top", "--interval", "0.2", NULL);
 		_exit(99);
 	}
-	do {
-		got = read(master, said + n, sizeof(said) - 1 - n);
-		n += got > 0 ? got : 0;
-		said[n] = 0;
-	} while (got > 0 && now_ns() < end && !strstr(said, "poll 2, timer 1"));
+	read_until(master, "poll 2, timer 1");
 	EXPECT_NE(NULL, strstr(said, "ioevq top - "));
 	EXPECT_NE(NULL, strstr(said, "QUEUE"));
 	EXPECT_NE(NULL, strstr(said, want));
 	EXPECT_NE(NULL, strstr(said, "poll 2, timer 1"));
+	/* Half as wide: the rest of the heading is announced, and comes by the arrow. */
+	size.ws_col = 80;
+	ASSERT_EQ(0, ioctl(master, TIOCSWINSZ, &size));
+	read_until(master, ">");
+	EXPECT_NE(NULL, strchr(said, '>'));
+	for (i = 0; i < 5; i++)
+		ASSERT_EQ(3, write(master, "\033[C", 3));
+	read_until(master, "<");
+	EXPECT_NE(NULL, strchr(said, '<'));
 	ASSERT_EQ(1, write(master, "q", 1));
 	while (read(master, said, sizeof(said) - 1) > 0)
 		;

@@ -18,45 +18,75 @@ static void end(int signal)
 	ends = true;
 }
 
-static void put_line(int y, const char *line, int left)
+static void put_line(int y, const char *line)
 {
-	int len = strlen(line);
-
-	mvaddnstr(y, 0, left < len ? line + left : "", COLS);
+	mvaddnstr(y, 0, line, COLS);
 }
 
-/* @first: row at the top, @left: column at the left */
-static void draw(const struct view *view, unsigned int first, int left)
+/* Columns of the table that stay where they are: up to the command, if there is room for more. */
+static int fixed_columns(void)
+{
+	return COLS >= NAME_SIZE + 20 ? NAME_SIZE : 0;
+}
+
+/* Of the table: what says which queue it is, and of the rest what begins at @left. */
+static void put_row(int y, const char *line, int left)
+{
+	int fixed = fixed_columns(), len = strlen(line);
+
+	mvaddnstr(y, 0, line, fixed);
+	if (fixed + left < len)
+		mvaddnstr(y, fixed, line + fixed + left, COLS - fixed);
+}
+
+static int larger(int a, int b)
+{
+	return a > b ? a : b;
+}
+
+/*
+ * @first: row at the top, @left: columns of the table that are hidden at the left. Returns the
+ * length of the longest line of the table.
+ */
+static int draw(const struct view *view, unsigned int first, int left)
 {
 	char line[LINE_SIZE];
+	int y = 0, heading, longest;
 	unsigned int i;
-	int y = 0;
 
 	erase();
 	attron(A_BOLD);
 	title_line(view, line);
-	put_line(y++, line, 0);
+	put_line(y++, line);
 	attroff(A_BOLD);
 	summary_line(view, line);
-	put_line(y++, line, 0);
+	put_line(y++, line);
 	y++;
 	heading_line(line);
+	longest = strlen(line);
 	attron(A_REVERSE);
 	mvhline(y, 0, ' ', COLS);
-	put_line(y++, line, left);
+	heading = y;
+	put_row(y++, line, left);
 	attroff(A_REVERSE);
 	for (i = first; i < view->now.nr && y < LINES - 1; i++) {
 		row_line(&view->rows[i], line);
+		longest = larger(longest, strlen(line));
 		/* It does not fit in its ring. */
 		if (view->rows[i].q->backlog)
 			attron(A_BOLD);
-		put_line(y++, line, left);
+		put_row(y++, line, left);
 		attroff(A_BOLD);
 	}
+	if (longest - left > COLS)
+		mvaddch(heading, COLS - 1, '>' | A_REVERSE);
+	if (left && fixed_columns())
+		mvaddch(heading, fixed_columns(), '<' | A_REVERSE);
 	if (!view->now.nr)
-		put_line(y++, "No process has a queue.", 0);
-	put_line(LINES - 1, "q quit   s other order   arrows move   space now", 0);
+		put_line(y++, "No process has a queue.");
+	put_line(LINES - 1, "q quit   s other order   arrows move   space now");
 	refresh();
+	return longest;
 }
 
 static long long now_ms(void)
@@ -67,8 +97,9 @@ static long long now_ms(void)
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
-/* Where one has moved to, within what there is. */
-static void move_by_key(int key, const struct view *view, unsigned int *first, int *left)
+/* Where one has moved to, within what there is. @hidden: columns that do not fit */
+static void move_by_key(int key, const struct view *view, int hidden, unsigned int *first,
+			int *left)
 {
 	unsigned int page = LINES > 6 ? LINES - 5 : 1;
 	unsigned int most = view->now.nr > page ? view->now.nr - page : 0;
@@ -81,19 +112,25 @@ static void move_by_key(int key, const struct view *view, unsigned int *first, i
 		*first -= *first ? 1 : 0;
 	else if (key == KEY_PPAGE)
 		*first -= *first > page ? page : *first;
+	else if (key == KEY_HOME)
+		*first = 0;
+	else if (key == KEY_END)
+		*first = most;
 	else if (key == KEY_RIGHT)
-		*left += *left < LINE_SIZE ? 8 : 0;
+		*left += 8;
 	else if (key == KEY_LEFT)
 		*left -= *left ? 8 : 0;
 	if (*first > most)
 		*first = most;
+	while (*left && *left >= hidden + 8)
+		*left -= 8;
 }
 
 static int run(struct view *view, double delay)
 {
 	long long next = now_ms();
 	unsigned int first = 0;
-	int left = 0, key = ' ', err;
+	int left = 0, key = ' ', err, longest;
 
 	while (!ends) {
 		if (now_ms() >= next || key == ' ') {
@@ -102,7 +139,7 @@ static int run(struct view *view, double delay)
 				return err;
 			next = now_ms() + (long long)(delay * 1000);
 		}
-		draw(view, first, left);
+		longest = draw(view, first, left);
 		timeout(next > now_ms() ? (int)(next - now_ms()) : 0);
 		key = getch();
 		if (key == 'q' || key == 'Q')
@@ -111,7 +148,7 @@ static int run(struct view *view, double delay)
 			view->order = (view->order + 1) % ORDERS;
 			view_sort(view);
 		}
-		move_by_key(key, view, &first, &left);
+		move_by_key(key, view, longest - COLS, &first, &left);
 	}
 	return 0;
 }

@@ -37,6 +37,9 @@ unsigned long long armed_of(const struct queue *q);
 extern const char *const order_names[ORDERS];
 void title_line(const struct view *view, char *line);
 void summary_line(const struct view *view, char *line);
+/* Of a line of the table: QUEUE to COMMAND. */
+#define NAME_SIZE	45
+
 void heading_line(char *line);
 void row_line(const struct row *row, char *line);
 void show_text(const struct view *view);
