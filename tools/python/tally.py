@@ -10,6 +10,7 @@ by tools/python/guest.
 """
 
 import collections
+import fnmatch
 import os
 import re
 import subprocess
@@ -21,11 +22,12 @@ RUNNER = os.path.join(HERE, "../servers/cpython.py")
 SECONDS = "300"
 OWN = ["test_abi", "test_queue", "test_selector", "test_loop", "test_documentation"]
 QUICK = ["own", "test_selectors", "test_asyncio.test_server", "test_asyncio.test_buffered_proto"]
-# Of asyncio's the others have nothing to do with a loop, or with Unix.
+# All of asyncio's but proactor_events, windows_events and windows_utils.
 SUITE = ["own", "suite", "test_selectors", *(f"test_asyncio.test_{name}" for name in (
     "server", "buffered_proto", "streams", "sock_lowlevel", "sendfile", "events", "unix_events",
     "subprocess", "selector_events", "base_events", "runners", "taskgroups", "timeouts",
-    "waitfor", "threads", "sslproto", "ssl"))]
+    "waitfor", "threads", "sslproto", "ssl", "context", "futures", "futures2", "locks", "pep492",
+    "protocols", "queues", "tasks", "transports"))]
 GOOD = ("ok", "expected")
 
 
@@ -69,10 +71,10 @@ def own():
 
 
 def differences():
-    """What is known to be other than on epoll: names, and why."""
+    """What does not count: patterns of names, how, and why."""
     with open(os.path.join(HERE, "differences")) as file:
         lines = [line.rstrip("\n") for line in file]
-    return dict(line.split(" ", 1) for line in lines if line and line[0] != "#")
+    return [line.split(" ", 2) for line in lines if line and line[0] != "#"]
 
 
 def same_on_epoll(name, how):
@@ -89,33 +91,34 @@ class Tally:
         self.total, self.reasons = collections.Counter(), collections.Counter()
         self.known = differences()
 
-    def left_out(self, run, name, how):
-        """Why it does not count, or None."""
+    def judge(self, run, name, how):
+        """ok, not ok or left out, and why."""
+        known = {kind: why for pattern, kind, why in self.known
+                 if fnmatch.fnmatchcase(name, pattern)}
         if how == "skip":
-            return run.reasons.get(name) or "no reason was given"
+            return (("left out", known["skip"]) if "skip" in known else
+                    ("not ok", f"not in tools/python/differences: {run.reasons.get(name)}"))
         if how in GOOD:
-            return None
-        if name in self.known:
-            return self.known[name]
-        return f"{how} on epoll, too" if same_on_epoll(name, how) else None
+            return ("not ok", "is in tools/python/differences") if known else ("ok", "")
+        if "differ" in known:
+            return "left out", known["differ"]
+        if same_on_epoll(name, how):
+            print(f"# {name}: {how} on epoll, too")
+            run.tell(name)
+            return "left out", f"{how} on epoll, too"
+        return "not ok", ""
 
     def add(self, module):
         run = Run("replace", module)
         count = collections.Counter()
         for name, how in sorted(run.results.items()):
-            why = self.left_out(run, name, how)
-            kind = "left out" if why else "ok" if how in GOOD else "not ok"
+            kind, why = self.judge(run, name, how)
             count[kind] += 1
-            if why:
+            if kind == "left out":
                 self.reasons[why] += 1
-                if how != "skip":
-                    print(f"# {name}: {why}")
             elif kind == "not ok":
-                print(f"# {name}: {how}")
+                print(f"# {name}: {how} {why}")
                 run.tell(name)
-            elif name in self.known:
-                print(f"# {name}: is in tools/python/differences, and ok")
-                count["not ok"] += 1
         self.total += count
         say(not count["not ok"] and run.status == 0 and count.total() > 0 and not run.epolls,
             f"{module}: {count.total()} tests, {count['ok']} ok, {count['left out']} left out, "
