@@ -12,6 +12,7 @@
 #   make bench-report   of it a page with plots, in build/bench/report; DATA="6.1.json ..."
 #   make bench-fio      fio's engines side by side
 #   make check-python   the Python bindings: tests of their own, and CPython's on their event loop
+#   make check-tracing  the examples of Documentation/tracing.rst: histograms, perf, bpftrace
 #   make check-crash    that an example loses nothing that it acknowledged when QEMU is killed
 #   make check-posix-aio  the POSIX test suite's cases of <aio.h>, on ours and on glibc's
 #   make check-mutants  that the selftests notice when a law is broken
@@ -107,6 +108,10 @@ check-python:
 	tools/check/deps build vm python
 	tools/python/check
 
+check-tracing:
+	tools/check/deps build vm tracing
+	tools/tracing/check
+
 check-crash:
 	tools/check/deps build vm demo crash
 	tools/examples/kvlog/crash-test
@@ -196,5 +201,5 @@ FORCE:
 
 .PHONY: FORCE all lib tools examples selftests demo check check-debug check-all analyze \
 	check-mutants check-servers check-fio bench bench-report bench-fio check-crash check-posix-aio \
-	check-python soak fuzz fuzz-parsers model install uninstall modules modules_install \
+	check-python check-tracing soak fuzz fuzz-parsers model install uninstall modules modules_install \
 	modules_uninstall deb check-deb htmldocs check-examples clean
