@@ -148,7 +148,8 @@ model:
 	Documentation/model/run
 
 # What is installed, but for the module; DESTDIR and PREFIX as usual.
-PARTS := tools/lib/ioevq tools/compat/epoll tools/compat/aio tools/ioevq tools/packaging
+PARTS := tools/lib/ioevq tools/compat/epoll tools/compat/aio tools/ioevq tools/python \
+	tools/packaging
 
 install: lib tools
 	@for part in $(PARTS); do $(MAKE) -s -C $$part install || exit; done
@@ -159,10 +160,13 @@ uninstall:
 # The module for one kernel: the running one, or KDIR. By hand it is built anew after each
 # update of the kernel; the package's is by dkms.
 KDIR ?= /lib/modules/$(shell uname -r)/build
-RELEASE = $(shell cat $(KDIR)/include/config/kernel.release)
+# What uname -r says: in kernel.release Debian's 6.1 has another name.
+UTSRELEASE = $(KDIR)/include/generated/utsrelease.h
+RELEASE = $(or $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(UTSRELEASE) 2>/dev/null),$(shell uname -r))
+MODULE_DIR = $(DESTDIR)/lib/modules/$(RELEASE)/updates
 
 modules:
-	@[ -e $(KDIR)/include/config/kernel.release ] || { echo "no headers of a kernel in" \
+	@[ -e $(UTSRELEASE) ] || { echo "no headers of a kernel in" \
 		"$(KDIR): apt install linux-headers-$$(uname -r), or say KDIR=" >&2; exit 1; }
 	@[ "$$(cat build/host/kdir 2>/dev/null)" = "$(KDIR)" ] || rm -rf build/host
 	@mkdir -p build/host && echo "$(KDIR)" >build/host/kdir
@@ -170,20 +174,19 @@ modules:
 	$(MAKE) -s -C $(KDIR) M=$(CURDIR)/build/host modules
 
 modules_install: modules
-	$(MAKE) -s -C $(KDIR) M=$(CURDIR)/build/host INSTALL_MOD_PATH=$(DESTDIR) \
-		INSTALL_MOD_DIR=updates DEPMOD=true modules_install
+	install -D -m 644 build/host/ioevq.ko "$(MODULE_DIR)/ioevq.ko"
 	PATH=$$PATH:/usr/sbin:/sbin depmod -b "$(DESTDIR)/" $(RELEASE)
 
 modules_uninstall:
-	rm -f $(DESTDIR)/lib/modules/$(RELEASE)/updates/ioevq.ko*
-	PATH=$$PATH:/usr/sbin:/sbin depmod -b "$(DESTDIR)/" $(RELEASE)
+	rm -f "$(MODULE_DIR)"/ioevq.ko*
+	[ ! -d "$(MODULE_DIR)" ] || PATH=$$PATH:/usr/sbin:/sbin depmod -b "$(DESTDIR)/" $(RELEASE)
 
 deb:
-	tools/check/deps build deb
+	tools/check/deps deb
 	tools/packaging/build
 
 check-deb:
-	tools/check/deps build vm deb
+	tools/check/deps build vm deb try
 	tools/packaging/check
 
 htmldocs:
