@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "ioevq.h"
@@ -21,11 +23,11 @@ static const char *group_of_device(const struct stat *st)
 static bool is_member(const char *name)
 {
 	const struct group *group = getgrnam(name);
-	const char *user = getlogin();
+	const struct passwd *user = getpwuid(getuid());
 	char **member;
 
 	for (member = group ? group->gr_mem : NULL; user && member && *member; member++)
-		if (!strcmp(*member, user))
+		if (!strcmp(*member, user->pw_name))
 			return true;
 	return false;
 }
@@ -60,6 +62,40 @@ static void explain_refusal(int err)
 			 strerror(err));
 }
 
+/* Would modprobe find a module? If there is no list of them, as in a container: it may. */
+static bool may_be_loaded(const char *release)
+{
+	char path[128], line[4096];
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", release);
+	file = fopen(path, "re");
+	if (!file)
+		return true;
+	while (!found && fgets(line, sizeof(line), file))
+		found = strstr(line, "/ioevq.ko");
+	fclose(file);
+	return found;
+}
+
+/* It is not there. */
+static void explain_absence(void)
+{
+	struct utsname uts = {};
+
+	uname(&uts);
+	if (!access("/sys/module/ioevq", F_OK))
+		complain("no " DEVICE ", and the module is loaded: a container has to be given it");
+	else if (may_be_loaded(uts.release))
+		complain("no " DEVICE ": load the module, as root: modprobe ioevq");
+	else
+		complain("no " DEVICE ", and no module for the running kernel, %s.\n"
+			 "With the package ioevq-dkms, as root: apt install linux-headers-%s;\n"
+			 "without it: make modules_install. Then: modprobe ioevq",
+			 uts.release, uts.release);
+}
+
 int open_device(void)
 {
 	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
@@ -70,7 +106,7 @@ int open_device(void)
 	case ENOENT:
 	case ENODEV:
 	case ENXIO:
-		complain("no " DEVICE ": load the module, as root: modprobe ioevq");
+		explain_absence();
 		break;
 	case EACCES:
 	case EPERM:

@@ -198,8 +198,8 @@ lib.ioevq_close.argtypes = [_q]
 lib.ioevq_close.restype = None
 
 
-def check(ret):
+def check(ret, path=None):
     """The return value of a call, or an OSError: FileNotFoundError, PermissionError ..."""
     if ret < 0:
-        raise OSError(-ret, os.strerror(-ret))
+        raise OSError(-ret, os.strerror(-ret), path)
     return ret

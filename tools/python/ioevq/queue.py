@@ -25,7 +25,7 @@ class _Handle:
 
     def __init__(self, fill, *args):
         self.q = _abi.CQueue(fd=-1)
-        check(fill(self.q, *args))
+        check(fill(self.q, *args), "/dev/ioevq" if fill is lib.ioevq_open else None)
         self._close = lib.ioevq_close
 
     def __del__(self):
