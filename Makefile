@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # ioevq: module, library, demo and tests.
+#   make help       this
 #   make            the module for both stock kernels, the library and the tools
 #   make demo       the example server, driven in a virtual machine
 #   make check      static checks, all selftests and some servers on both stock kernels
@@ -200,9 +201,12 @@ check-examples:
 clean:
 	rm -rf build
 
+help:
+	@sed -n 's/^#   //p' Makefile
+
 FORCE:
 
 .PHONY: FORCE all lib tools examples selftests demo check check-debug check-all analyze \
 	check-mutants check-servers check-fio bench bench-report bench-fio check-crash check-posix-aio \
 	check-python check-tracing soak fuzz fuzz-parsers model install uninstall modules modules_install \
-	modules_uninstall deb check-deb htmldocs check-examples clean
+	modules_uninstall deb check-deb htmldocs check-examples clean help
