@@ -101,4 +101,3 @@ module_init(ioevq_init);
 module_exit(ioevq_exit);
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("I/O event queues: sockets, file I/O and children through one queue");
-MODULE_ALIAS("devname:ioevq");
