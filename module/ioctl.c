@@ -193,9 +193,8 @@ static long do_enter(struct file *file, union ioevq_args *args)
 		err = submit(q, enter);
 		if (err)
 			return err;
-	} else if ((READ_ONCE(q->done) || READ_ONCE(q->done_posts)) && mutex_trylock(&q->mutex)) {
-		ioevq_sweep(q);
-		ioevq_unlock(q);
+	} else {
+		ioevq_tidy(q);
 	}
 	return wait_sigmask(q, enter);
 }

@@ -302,14 +302,11 @@ int ioevq_queue_setup(struct ioevq_queue *q, const struct ioevq_setup *setup)
 }
 
 /* The first use of a queue that was not set up gives it what is usual. */
-int ioevq_queue_use(struct ioevq_queue *q)
+int ioevq_queue_use_first(struct ioevq_queue *q)
 {
 	static const struct ioevq_setup usual;
-	int err;
+	int err = ioevq_queue_setup(q, &usual);
 
-	if (ioevq_queue_ready(q))
-		return 0;
-	err = ioevq_queue_setup(q, &usual);
 	return err == -EBUSY ? 0 : err;
 }
 

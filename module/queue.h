@@ -5,7 +5,8 @@
  *   main -> ioctl -> queue -> source table -> src_* -> fclose, nest, aio -> lane, env, buf
  *           src_aio -> src_stream -> stream -> watch, fclose, lane, env   src_child -> child
  *           src_timer -> clock   src_timer, wait -> reaped -> recheck   aio -> resident
- *           ioctl -> wait -> take, recheck   src_* -> watch -> recheck -> req -> index, wake
+ *           ioctl -> wait -> take -> recheck
+ *           src_* -> watch -> recheck -> req -> index, wake
  *           wake, index -> ring, conc, limit   queue -> fdinfo   all -> trace
  *
  * Locks, outermost first:
@@ -135,7 +136,7 @@ struct ioevq_queue *ioevq_queue_new(void);
 void ioevq_queue_close(struct ioevq_queue *q);
 struct ioevq_queue *ioevq_queue_from_file(struct file *file);
 int ioevq_queue_setup(struct ioevq_queue *q, const struct ioevq_setup *setup);
-int ioevq_queue_use(struct ioevq_queue *q);
+int ioevq_queue_use_first(struct ioevq_queue *q);
 void ioevq_queue_state(struct ioevq_queue *q, struct ioevq_info *info);
 void ioevq_queue_put_inflight(struct ioevq_queue *q);
 void ioevq_queue_fput(struct ioevq_queue *q, struct file *file);
@@ -143,6 +144,12 @@ bool ioevq_queue_releases(struct ioevq_queue *q);
 void ioevq_queue_wait_fput(struct ioevq_queue *q);
 int ioevq_queues_init(void);
 void ioevq_queues_exit(void);
+
+/* 0 or a negative errno. */
+static inline int ioevq_queue_use(struct ioevq_queue *q)
+{
+	return likely(ioevq_queue_ready(q)) ? 0 : ioevq_queue_use_first(q);
+}
 
 /* fdinfo.c */
 void ioevq_show_fdinfo(struct seq_file *m, struct file *file);
@@ -162,5 +169,6 @@ void ioevq_uncharge_user(struct ioevq_user *user, unsigned int n);
 
 /* wait.c */
 int ioevq_wait(struct ioevq_queue *q, const struct ioevq_enter *enter);
+int ioevq_wait_long(struct ioevq_queue *q, const struct ioevq_enter *enter);
 
 #endif

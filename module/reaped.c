@@ -28,14 +28,6 @@ void ioevq_await_reap(struct ioevq_kreq *kreq)
 	ioevq_recheck_set_flag(q);
 }
 
-/* Was the last event taken, as far as the head tells? queue->lock is held. */
-bool ioevq_is_reaped(struct ioevq_kreq *kreq)
-{
-	struct ioevq_ring_state *ring = &kreq->q->ring;
-
-	return (s64)(kreq->seq - ring->tail) < 0 && ioevq_ring_reaped(ring, kreq->seq);
-}
-
 static struct ioevq_kreq *first_reaped(struct ioevq_queue *q)
 {
 	struct ioevq_kreq *kreq = list_first_entry_or_null(&q->unreaped, struct ioevq_kreq,
@@ -56,15 +48,13 @@ bool ioevq_reaped_due(struct ioevq_queue *q)
  * Let those go on whose last event was taken. Returns how many events that has posted; if not
  * @news the caller has a claim to them, as with ioevq_recheck().
  */
-u32 ioevq_go_on(struct ioevq_queue *q, bool news)
+u32 ioevq_go_on_some(struct ioevq_queue *q, bool news)
 {
 	u32 found_by_others, found = 0;
 	struct ioevq_kreq *kreq;
 	unsigned int n = 0;
 	ioevq_seq_t end;
 
-	if (list_empty_careful(&q->unreaped))
-		return 0;
 	spin_lock_irq(&q->lock);
 	/* Who takes what is posted here meanwhile must not keep us. */
 	end = q->ring.tail;

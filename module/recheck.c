@@ -36,12 +36,15 @@ bool ioevq_ask_recheck(struct ioevq_kreq *kreq)
 
 	lockdep_assert_held(&q->lock);
 
-	if (!list_empty(&kreq->recheck) &&
-	    !(kreq->level && ioevq_ring_reaped(&q->ring, kreq->seq)))
-		return false;
-	kreq->level = false;
-	list_move_tail(&kreq->recheck, &q->recheck);
-	ioevq_notify(q);
+	if (!list_empty(&kreq->recheck)) {
+		if (!kreq->level || !ioevq_ring_reaped(&q->ring, kreq->seq))
+			return false;
+		list_del(&kreq->recheck);
+		kreq->level = false;
+	}
+	list_add_tail(&kreq->recheck, &q->recheck);
+	if (q->polled)
+		ioevq_notify(q);
 	ioevq_wake_recheck(q);
 	return true;
 }
@@ -53,8 +56,11 @@ void ioevq_recheck_when_reaped(struct ioevq_kreq *kreq)
 
 	lockdep_assert_held(&q->lock);
 
+	/* As a rule it was just taken from a list, to be looked at. */
+	if (!list_empty(&kreq->recheck))
+		list_del(&kreq->recheck);
 	kreq->level = true;
-	list_move_tail(&kreq->recheck, &q->level);
+	list_add_tail(&kreq->recheck, &q->level);
 	ioevq_ring_set_flag(&q->ring, IOEVQ_RING_RECHECK, true);
 }
 
@@ -127,20 +133,11 @@ static void end_look(struct ioevq_queue *q, struct list_head *todo)
 	ioevq_recheck_set_flag(q);
 }
 
-/* Drops queue->lock meanwhile. */
+/* Drops queue->lock meanwhile. @kreq stays: to be freed takes the mutex. */
 static bool look_at(struct ioevq_kreq *kreq, bool tell)
 {
-	struct ioevq_queue *q = kreq->q;
-	bool ready;
-
 	list_del_init(&kreq->recheck);
-	spin_unlock_irq(&q->lock);
-	ioevq_point(IOEVQ_POINT_LOOK);
-	/* It stays: to be freed takes the mutex. */
-	ready = kreq->src->recheck(kreq, tell);
-	cond_resched();
-	spin_lock_irq(&q->lock);
-	return ready;
+	return kreq->src->recheck(kreq, tell);
 }
 
 /*
@@ -245,4 +242,13 @@ void ioevq_unlock(struct ioevq_queue *q)
 		ioevq_wake_recheck(q);
 	q->slept_on_level = false;
 	spin_unlock_irq(&q->lock);
+}
+
+/* Free what has ended, unless somebody has the mutex, who does it. */
+void ioevq_try_sweep(struct ioevq_queue *q)
+{
+	if (!mutex_trylock(&q->mutex))
+		return;
+	ioevq_sweep(q);
+	ioevq_unlock(q);
 }

@@ -55,7 +55,7 @@ struct ioevq_kreq {
  *	IOEVQ_DONE: it has succeeded, with rec.ev.res, and there is no event; nothing is held
  * @cancel: complete now; false if that cannot be hurried
  * @recheck: look at the watched file again, and with @tell announce what it is ready
- *	for. Is it ready, or may it be?
+ *	for. Is it ready, or may it be? With queue->lock, which it drops meanwhile
  * @reaped: go on: the event was taken for which ioevq_await_reap() was called. With queue->lock,
  *	and without the mutex
  * @release: drop what is held; the object is freed afterwards
@@ -164,9 +164,22 @@ static inline void ioevq_post_more(struct ioevq_kreq *kreq, struct ioevq_rec **p
 
 /* reaped.c */
 void ioevq_await_reap(struct ioevq_kreq *kreq);
-bool ioevq_is_reaped(struct ioevq_kreq *kreq);
 bool ioevq_reaped_due(struct ioevq_queue *q);
-u32 ioevq_go_on(struct ioevq_queue *q, bool news);
+u32 ioevq_go_on_some(struct ioevq_queue *q, bool news);
+
+/* Was the last event taken, as far as the head tells? queue->lock is held. */
+static inline bool ioevq_is_reaped(struct ioevq_kreq *kreq)
+{
+	struct ioevq_ring_state *ring = &kreq->q->ring;
+
+	return (s64)(kreq->seq - ring->tail) < 0 && ioevq_ring_reaped(ring, kreq->seq);
+}
+
+/* As a rule there is none, and that takes neither a lock nor a call. */
+static inline u32 ioevq_go_on(struct ioevq_queue *q, bool news)
+{
+	return list_empty_careful(&q->unreaped) ? 0 : ioevq_go_on_some(q, news);
+}
 
 /* recheck.c */
 void ioevq_recheck_set_flag(struct ioevq_queue *q);
@@ -177,6 +190,14 @@ bool ioevq_recheck_due(struct ioevq_queue *q);
 u32 ioevq_recheck(struct ioevq_queue *q, u64 want, bool patient);
 bool ioevq_peek(struct ioevq_queue *q);
 void ioevq_unlock(struct ioevq_queue *q);
+void ioevq_try_sweep(struct ioevq_queue *q);
+
+/* Who comes for events, and submits nothing, frees what has ended. */
+static inline void ioevq_tidy(struct ioevq_queue *q)
+{
+	if (unlikely(READ_ONCE(q->done) || READ_ONCE(q->done_posts)))
+		ioevq_try_sweep(q);
+}
 
 /* src_cancel.c */
 struct ioevq_kreq *ioevq_fence_passed(struct ioevq_cancel *fence);

@@ -62,13 +62,6 @@ void ioevq_ring_free(struct ioevq_ring_state *ring)
 	vfree(ring->page);
 }
 
-void ioevq_ring_set_flag(struct ioevq_ring_state *ring, u32 flag, bool on)
-{
-	/* Read without the lock by ioevq_take_at_once(). */
-	WRITE_ONCE(ring->flags, on ? ring->flags | flag : ring->flags & ~flag);
-	WRITE_ONCE(ring->page->flags, ring->flags);
-}
-
 bool ioevq_ring_head_is_sane(struct ioevq_ring_state *ring)
 {
 	return ring->tail - READ_ONCE(ring->page->head) <= ring->entries;

@@ -57,8 +57,18 @@ size_t ioevq_ring_bytes(u32 entries);
 ioevq_seq_t ioevq_ring_post(struct ioevq_ring_state *ring, struct ioevq_rec *rec);
 bool ioevq_ring_post_unpaid(struct ioevq_ring_state *ring, const struct ioevq_event *ev);
 void ioevq_ring_flush(struct ioevq_ring_state *ring, unsigned int budget);
-void ioevq_ring_set_flag(struct ioevq_ring_state *ring, u32 flag, bool on);
 bool ioevq_ring_head_is_sane(struct ioevq_ring_state *ring);
+
+static inline void ioevq_ring_set_flag(struct ioevq_ring_state *ring, u32 flag, bool on)
+{
+	u32 flags = on ? ring->flags | flag : ring->flags & ~flag;
+
+	if (flags == ring->flags)
+		return;
+	/* Read without the lock by ioevq_take_at_once(). */
+	WRITE_ONCE(ring->flags, flags);
+	WRITE_ONCE(ring->page->flags, flags);
+}
 
 /* Events in the ring itself; a head that cannot be reads as a full ring. */
 static inline u64 ioevq_ring_used(struct ioevq_ring_state *ring)

@@ -325,16 +325,14 @@ static __poll_t look(struct ioevq_watch *w, struct file *file, bool peek)
 	return ready;
 }
 
-static bool poll_recheck(struct ioevq_kreq *kreq, bool tell)
+/* Without queue->lock, which is held on return. */
+static bool look_and_tell(struct ioevq_watch *w, struct file *file, bool tell)
+	__acquires(&w->kreq.q->lock)
 {
-	struct ioevq_watch *w = to_watch(kreq);
-	struct file *file = ioevq_watch_file(w);
-	struct ioevq_queue *q = kreq->q;
+	struct ioevq_queue *q = w->kreq.q;
 	bool told = false, peek;
 	__poll_t ready;
 
-	if (!file)
-		return false;
 	/*
 	 * Where it need not be true when it is taken the answer to a ->poll may be an event,
 	 * but not about an epoll set, which is not asked then.
@@ -342,18 +340,41 @@ static bool poll_recheck(struct ioevq_kreq *kreq, bool tell)
 	peek = !tell && (confirms(w->mode) || is_epoll(file));
 	/* It may have told meanwhile, and rest. Only who has the mutex arms it again. */
 	ready = !w->armed ? 0 : look(w, file, peek);
-	if (ready && !peek) {
-		spin_lock_irq(&q->lock);
-		/* The head must not be older than the wake-up that asked for this look. */
-		smp_mb__after_spinlock();
-		if (kreq->state == IOEVQ_LIVE && w->armed)
-			told = ioevq_watch_announce(w, ready, !tell);
-		spin_unlock_irq(&q->lock);
-		if (told && w->mode & IOEVQ_POLL_EXCLUSIVE)
-			ioevq_watch_take_turns(w);
-	}
+	/* Should it be closed from here on that has been told when we have the lock. */
+	if (!(w->mode & IOEVQ_POLL_EXCLUSIVE))
+		ioevq_queue_fput(q, file);
+	spin_lock_irq(&q->lock);
+	/* The head must not be older than the wake-up that asked for this look. */
+	smp_mb__after_spinlock();
+	if (ready && !peek && w->kreq.state == IOEVQ_LIVE && w->armed)
+		told = ioevq_watch_announce(w, ready, !tell);
+	if (!(w->mode & IOEVQ_POLL_EXCLUSIVE))
+		return ready;
+	spin_unlock_irq(&q->lock);
+	if (told)
+		ioevq_watch_take_turns(w);
 	ioevq_queue_fput(q, file);
+	spin_lock_irq(&q->lock);
 	return ready;
+}
+
+static bool poll_recheck(struct ioevq_kreq *kreq, bool tell)
+	__must_hold(&kreq->q->lock)
+{
+	struct ioevq_watch *w = to_watch(kreq);
+	struct ioevq_queue *q = kreq->q;
+	struct file *file;
+
+	lockdep_assert_held(&q->lock);
+
+	spin_unlock_irq(&q->lock);
+	ioevq_point(IOEVQ_POINT_LOOK);
+	cond_resched();
+	file = ioevq_watch_file(w);
+	if (file)
+		return look_and_tell(w, file, tell);
+	spin_lock_irq(&q->lock);
+	return false;
 }
 
 static bool poll_cancel(struct ioevq_kreq *kreq)

@@ -297,26 +297,31 @@ static bool is_ready(struct ioevq_stream *s, struct file *file)
 }
 
 bool ioevq_stream_recheck(struct ioevq_kreq *kreq, bool tell)
+	__must_hold(&kreq->q->lock)
 {
 	struct ioevq_stream *s = to_stream(kreq);
 	struct ioevq_queue *q = kreq->q;
 	struct file *file = NULL;
 	bool ready = false, turn;
 
-	spin_lock_irq(&q->lock);
+	lockdep_assert_held(&q->lock);
+
 	turn = ioevq_stream_has_turn(s);
 	/* For the worker that has it: it was woken. */
 	s->again = true;
 	spin_unlock_irq(&q->lock);
+	ioevq_point(IOEVQ_POINT_LOOK);
 	if (turn)
 		file = ioevq_watch_file(&s->w);
-	if (!file)
-		return false;
-	if (tell)
-		serve_line(s, file);
-	else
-		ready = is_ready(s, file);
-	ioevq_queue_fput(q, file);
+	if (file) {
+		if (tell)
+			serve_line(s, file);
+		else
+			ready = is_ready(s, file);
+		ioevq_queue_fput(q, file);
+	}
+	cond_resched();
+	spin_lock_irq(&q->lock);
 	return ready;
 }
 

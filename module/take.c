@@ -1,108 +1,109 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Taking events: copied first and taken after, by whoever is first. */
+/* Taking events where there is more to be done than that. */
 #include <linux/sched/signal.h>
-#include <linux/uaccess.h>
 
-#include "conc.h"
-#include "point.h"
 #include "take.h"
-#include "trace.h"
+#include "wake.h"
 
-/* Copy the @n events from @head on: 0 or -EFAULT. */
-static int copy_events(const struct ioevq_ring_state *ring, u64 head, u32 n,
-		       struct ioevq_event __user *to)
+/* Files were looked at, which may have taken its time. As ioevq_take_at_once(). */
+static int take_after_look(struct ioevq_queue *q, struct ioevq_event __user *to, u32 min, u32 max,
+			   unsigned int no_wait)
 {
-	const void *slot;
+	u32 flags = READ_ONCE(q->ring.flags);
+	int ret = -EAGAIN;
 
-	if (!user_access_begin(to, n * sizeof(*to)))
-		return -EFAULT;
-	for (; n; n--, head++, to++) {
-		slot = ring->slots + (head & (ring->entries - 1));
-		unsafe_copy_to_user((void __user *)to, slot, sizeof(*to), fault);
-	}
-	user_access_end();
-	return 0;
-fault:
-	user_access_end();
-	return -EFAULT;
+	if (flags & ~(IOEVQ_RING_RECHECK | IOEVQ_RING_BACKLOG))
+		return -EAGAIN;
+	if (!(flags & IOEVQ_RING_BACKLOG))
+		ret = ioevq_take_now(q, to, min, max, no_wait);
+	/*
+	 * Another was faster, or a fault, or there was more than the ring has room for. The
+	 * long way would look at the files once more.
+	 */
+	if (ret == -EAGAIN && max && (no_wait || min == 1))
+		ret = ioevq_take_events(q, to, max);
+	return ret || no_wait ? ret : -EAGAIN;
 }
 
 /*
- * They are copied first and taken after, by compare-and-swap on the head, as user space
- * does: a fault takes none. @n: how many, or 0 if somebody else was faster; or -EFAULT.
+ * What ioevq_take_at_once() does where there may be files to be looked at: they are, if it is
+ * time for that. -EAGAIN: there is more to think of.
  */
-static int take(struct ioevq_queue *q, u64 head, u32 n, struct ioevq_event __user *to)
+int ioevq_look_and_take(struct ioevq_queue *q, struct ioevq_event __user *to, u32 min, u32 max,
+			unsigned int no_wait)
 {
-	struct ioevq_ring_state *ring = &q->ring;
-
-	if (copy_events(ring, head, n, to))
-		return -EFAULT;
-	ioevq_point(IOEVQ_POINT_TAKE);
-	/* Pairs with the head being read by who posts; see ioevq_ring_reaped(). */
-	if (cmpxchg(&ring->page->head, head, head + n) != head)
-		return 0;
-	ioevq_trace_take(q, to, head, n);
-	return n;
-}
-
-/*
- * As a rule there is nothing to think of but events: no limit, here or at a queue before, no
- * alert, no file to be looked at, no backlog. That is what the flags say, here as to who takes
- * from the mapped ring, and no lock is needed. As ioevq_wait(), or -EAGAIN: go the long way.
- */
-int ioevq_take_at_once(struct ioevq_queue *q, const struct ioevq_enter *enter)
-{
-	struct ioevq_ring_state *ring = &q->ring;
-	u64 head, n;
+	u32 found = 0;
+	bool due;
 	int ret;
 
-	if (READ_ONCE(ring->flags) || ioevq_conc_counts_me())
+	/* Who has sent a message only looks at no file for it. */
+	if (READ_ONCE(q->ring.flags) & ~IOEVQ_RING_RECHECK || ioevq_conc_counts_me() ||
+	    !list_empty_careful(&q->unreaped) || !(min || max))
 		return -EAGAIN;
-	/* Pairs with the release in ioevq_ring_publish(). */
-	n = smp_load_acquire(&ring->tail);
-	head = READ_ONCE(ring->page->head);
-	n -= head;
-	if (n > ring->entries || (n < enter->min && enter->timeout_ns))
-		return -EAGAIN;
-	if (!n || !enter->max)
-		return n;
-	ret = take(q, head, min_t(u64, n, enter->max), u64_to_user_ptr(enter->events));
-	/* Another was faster, or a fault: that is for who tries again. */
-	return ret > 0 ? ret : -EAGAIN;
+	spin_lock_irq(&q->lock);
+	due = ioevq_recheck_due(q);
+	spin_unlock_irq(&q->lock);
+	if (!due)
+		return ioevq_take_now(q, to, min, max, no_wait);
+	found = ioevq_recheck(q, max ?: U64_MAX, false);
+	ret = take_after_look(q, to, min, max, no_wait);
+	if (found) {
+		spin_lock_irq(&q->lock);
+		q->claimed -= found;
+		/* Who only waits takes from the mapped ring: what he has found is for him. */
+		if ((max || ret <= 0) && !list_empty(&q->waiters))
+			ioevq_hand_on(q);
+		spin_unlock_irq(&q->lock);
+	}
+	/* What goes on may be for others, while we are busy with what we have. */
+	if (ret > 0)
+		ioevq_go_on(q, true);
+	return ret;
+}
+
+/* What is aside comes into the ring. Is there more of it? @sane: is the head? */
+static bool bring_in(struct ioevq_queue *q, bool *sane)
+{
+	bool more;
+
+	spin_lock_irq(&q->lock);
+	ioevq_ring_flush(&q->ring, 128);
+	more = q->ring.backlog;
+	*sane = ioevq_ring_head_is_sane(&q->ring);
+	spin_unlock_irq(&q->lock);
+	return more;
 }
 
 /* Take up to @max events, as many as are there. */
 int ioevq_take_events(struct ioevq_queue *q, struct ioevq_event __user *to, u32 max)
 {
 	struct ioevq_ring_state *ring = &q->ring;
+	bool sane = true, more;
 	u32 taken = 0;
+	u64 head, tail;
+	int n;
 
 	while (taken < max) {
-		u64 head, tail;
-		bool sane, more;
-		int n;
-
-		spin_lock_irq(&q->lock);
-		ioevq_ring_flush(ring, 128);
-		more = ring->backlog;
-		sane = ioevq_ring_head_is_sane(ring);
-		tail = ring->tail;
-		spin_unlock_irq(&q->lock);
-		if (!sane)
-			return taken ?: -EBADFD;
-
+		more = READ_ONCE(ring->flags) & IOEVQ_RING_BACKLOG && bring_in(q, &sane);
+		/* Pairs with the release in ioevq_ring_publish(). */
+		tail = smp_load_acquire(&ring->tail);
 		head = READ_ONCE(ring->page->head);
 		if (head == tail)
 			break;
 		if (tail - head <= ring->entries) {
-			n = take(q, head, min_t(u64, tail - head, max - taken), to + taken);
+			n = ioevq_take(q, head, min_t(u64, tail - head, max - taken), to + taken);
 			if (n < 0)
 				return taken ?: n;
 			taken += n;
 			/* All that was there. What has come since is for the next time. */
 			if (n == tail - head && !more)
 				break;
+		} else {
+			/* Others were faster, and took what is newer than that tail; or it is a lie. */
+			bring_in(q, &sane);
 		}
+		if (!sane)
+			return taken ?: -EBADFD;
 		/* A head that never rests must not keep us here. */
 		if (signal_pending(current))
 			break;

@@ -99,7 +99,8 @@ static int stay_awake(struct wait *wait)
 
 	ioevq_ring_flush(&q->ring, 128);
 	/* A limit was set meanwhile: join first. */
-	if (q->alerted || (!wait->w.consumer && ioevq_conc_limited(&q->conc)))
+	if (q->alerted || (!wait->w.consumer && ioevq_conc_limited(&q->conc)) ||
+	    !ioevq_ring_head_is_sane(&q->ring))
 		return 1;
 	enough = ioevq_ring_available(&q->ring) >= needed(wait);
 	if (enough && may_take(wait))
@@ -260,7 +261,7 @@ static int look_and_take(struct wait *wait)
 	int ret = 0;
 	u32 found;
 
-	if (comes)
+	if (comes && (ioevq_conc_limited(&q->conc) || ioevq_conc_counts_me()))
 		ret = ioevq_conc_join(&q->conc, &wait->w.consumer);
 	if (ret)
 		return ret;
@@ -294,10 +295,13 @@ static int look_and_take(struct wait *wait)
 
 static int wait_loop(struct wait *wait)
 {
+	/* Who may sleep has just found nothing, or has to leave another queue first. */
+	bool looks = wait->no_wait || ioevq_conc_counts_me();
 	int why = 0, ret;
 
 	for (;;) {
-		ret = look_and_take(wait);
+		ret = looks ? look_and_take(wait) : 0;
+		looks = true;
 		/* Events come before the timeout and the signal. */
 		if (ret)
 			return ret < 0 || wait->taken ? ret : why;
@@ -371,8 +375,8 @@ static void destroy_timers(struct wait *wait)
 		destroy_hrtimer_on_stack(&wait->w.batch->timer);
 }
 
-/* What ioevq_take_at_once() is not for. */
-static noinline int wait_long(struct ioevq_queue *q, const struct ioevq_enter *enter)
+/* What ioevq_take_at_once() is not for; else as ioevq_wait(). */
+int ioevq_wait_long(struct ioevq_queue *q, const struct ioevq_enter *enter)
 {
 	/* Large, and set up by prepare_timers() where they are needed. */
 	struct hrtimer_sleeper timeout, batch;
@@ -411,7 +415,10 @@ static noinline int wait_long(struct ioevq_queue *q, const struct ioevq_enter *e
  */
 int ioevq_wait(struct ioevq_queue *q, const struct ioevq_enter *enter)
 {
-	int ret = ioevq_take_at_once(q, enter);
+	int ret = -EAGAIN;
 
-	return ret == -EAGAIN ? wait_long(q, enter) : ret;
+	if (!(enter->flags & IOEVQ_ENTER_PASS_ON))
+		ret = ioevq_take_at_once(q, u64_to_user_ptr(enter->events), enter->min, enter->max,
+					 !enter->timeout_ns);
+	return ret == -EAGAIN ? ioevq_wait_long(q, enter) : ret;
 }

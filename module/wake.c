@@ -103,7 +103,7 @@ void ioevq_wake_recheck(struct ioevq_queue *q)
 	lockdep_assert_held(&q->lock);
 
 	ioevq_ring_set_flag(&q->ring, IOEVQ_RING_RECHECK, true);
-	if (q->rechecker)
+	if (q->rechecker || list_empty(&q->waiters))
 		return;
 	/* Who has the mutex asks again: pairs with the one in ioevq_unlock(). */
 	smp_mb();

@@ -184,6 +184,15 @@ TEST_F(hostile, law_12_events_that_are_taken_at_once)
 	close(fd);
 }
 
+/* Nor does it send to sleep who wants more events than the ring can hold. */
+TEST_F(hostile, law_12_hostile_ring_and_a_large_wait)
+{
+	struct ioevq_event evs[2 * ENTRIES];
+
+	self->q.ring->head = 1000;
+	EXPECT_EQ(-EBADFD, enter_wait(&self->q, evs, ENTRIES + 1, 2 * ENTRIES, BOUND_NS));
+}
+
 /* Old events are read again: a head that can be is believed, and only it. */
 TEST_F(hostile, law_12_hostile_ring_head_turned_back)
 {
