@@ -16,6 +16,7 @@
 #include "lane.h"
 #include "point.h"
 #include "req.h"
+#include "rw.h"
 #include "wake.h"
 
 struct ioevq_queue *ioevq_queue_from_file(struct file *file)
@@ -372,6 +373,9 @@ const struct file_operations ioevq_fops = {
 	.open = queue_open,
 	.flush = queue_flush,
 	.release = queue_release,
+	.read = ioevq_read,
+	.read_iter = ioevq_read_iter,
+	.write = ioevq_write,
 	.unlocked_ioctl = ioevq_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.poll = queue_poll,

@@ -2,10 +2,10 @@
 /*
  * A queue, its requests and the lock order. Arrows between the files go one way:
  *
- *   main -> ioctl -> queue -> source table -> src_* -> fclose, nest, aio -> lane, env, buf
+ *   main -> ioctl, rw -> queue -> source table -> src_* -> fclose, nest, aio -> lane, env, buf
  *           src_aio -> src_stream -> stream -> watch, fclose, lane, env   src_child -> child
  *           src_timer -> clock   src_timer, wait -> reaped -> recheck   aio -> resident
- *           ioctl -> wait -> take -> recheck
+ *           ioctl, rw -> wait -> take -> recheck   rw, src_post -> post -> req
  *           src_* -> watch -> recheck -> req -> index, wake
  *           wake, index -> ring, conc, limit   queue -> fdinfo   all -> trace
  *

@@ -162,6 +162,9 @@ static inline void ioevq_post_more(struct ioevq_kreq *kreq, struct ioevq_rec **p
 	ioevq_tell(q, news);
 }
 
+/* post.c */
+int ioevq_post(struct ioevq_queue *q, const struct ioevq_event *evs, unsigned int nr);
+
 /* reaped.c */
 void ioevq_await_reap(struct ioevq_kreq *kreq);
 bool ioevq_reaped_due(struct ioevq_queue *q);

@@ -4,50 +4,10 @@
 #include <linux/fs.h>
 
 #include "req.h"
-#include "wake.h"
 
-/* Post it without new memory: in the ring, or in the record of a message before. */
-static bool post_for_free(struct ioevq_queue *q, const struct ioevq_event *ev)
-{
-	struct ioevq_rec *rec;
-
-	if (ioevq_ring_post_unpaid(&q->ring, ev))
-		return true;
-	rec = q->done_posts;
-	if (!rec)
-		return false;
-	q->done_posts = rec->next;
-	rec->ev = *ev;
-	ioevq_ring_post(&q->ring, rec);
-	return true;
-}
-
-/*
- * Post a message. If the ring has room it costs nothing; else it needs a record,
- * allocated here and counted as a request of the queue that receives it: a sender
- * is refused, never blocked, and a message that was accepted is never lost. The
- * receiver may never submit, and so never sweep: its records are used again.
- */
 static int post(struct ioevq_queue *q, const struct ioevq_event *ev)
 {
-	struct ioevq_kreq *kreq;
-	bool posted;
-
-	spin_lock_irq(&q->lock);
-	posted = post_for_free(q, ev);
-	if (posted)
-		ioevq_wake(q);
-	spin_unlock_irq(&q->lock);
-	if (posted)
-		return 0;
-
-	kreq = ioevq_kreq_alloc(q, &ioevq_src_post, ev->op, ev->user_data, false);
-	if (IS_ERR(kreq))
-		return PTR_ERR(kreq);
-	kreq->rec.home = &q->done_posts;
-	ioevq_accept(kreq);
-	ioevq_complete(kreq, ev->res, 0, ev->data);
-	return 0;
+	return min(ioevq_post(q, ev, 1), 0);
 }
 
 static int nop_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq, const struct ioevq_req *req)

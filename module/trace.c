@@ -33,3 +33,20 @@ void ioevq_trace_posted(const struct ioevq_kreq *kreq, s64 res, u32 flags, u64 d
 	ioevq_fill_more(&ev, kreq, res, flags, data);
 	trace_ioevq_post(&kreq->q->ring, &ev, kreq->seq);
 }
+
+/* @err: 0, it is submitted; or why it was refused. */
+void ioevq_trace_message(const struct ioevq_queue *q, const struct ioevq_event *ev, int err)
+{
+	const struct ioevq_req req = {
+		.op = IOEVQ_OP_POST,
+		.fd = -1,
+		.user_data = ev->user_data,
+		.addr = ev->data,
+		.off = ev->res,
+	};
+
+	if (err)
+		trace_ioevq_refuse(q, &req, err);
+	else
+		trace_ioevq_submit(q, &req);
+}

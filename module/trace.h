@@ -175,7 +175,7 @@ TRACE_EVENT(ioevq_post,
 				    { 64, "USAGE" }),
 		      __entry->backlog, __entry->data));
 
-/* By IOEVQ_IOC_ENTER. Nobody but the consumer knows of what is taken from a mapped ring. */
+/* By IOEVQ_IOC_ENTER or read(2). Only the consumer knows of what is taken from a mapped ring. */
 TRACE_EVENT(ioevq_take,
 	    TP_PROTO(const struct ioevq_queue *q, const struct ioevq_event *ev, u64 seq),
 
@@ -254,6 +254,14 @@ void ioevq_trace_taken(struct ioevq_queue *q, const struct ioevq_event __user *e
 		       u32 n);
 
 void ioevq_trace_posted(const struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data);
+
+/* A message that is written is shown as the request that it stands for; see ioevq_write(). */
+static inline bool ioevq_traces_messages(void)
+{
+	return trace_ioevq_submit_enabled() || trace_ioevq_refuse_enabled();
+}
+
+void ioevq_trace_message(const struct ioevq_queue *q, const struct ioevq_event *ev, int err);
 
 /* By ioevq_post_more(), into a slot: that is user memory, and not read back. */
 static inline void ioevq_trace_more(const struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data)

@@ -292,6 +292,7 @@ TEST_F(abi, law_14_it_is_no_stream)
 	char c = 0;
 	int flags;
 
+	/* Less than an event. */
 	EXPECT_EQ(-1, read(self->fd, &c, 1));
 	EXPECT_EQ(EINVAL, errno);
 	EXPECT_EQ(-1, write(self->fd, &c, 1));

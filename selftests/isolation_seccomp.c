@@ -25,7 +25,7 @@ static const int by_readiness[] = {
 	SYS_ioctl, SYS_accept4, SYS_read, SYS_write, SYS_close, SYS_exit_group,
 };
 
-static const int by_completion[] = { SYS_ioctl, SYS_accept4, SYS_exit_group };
+static const int by_completion[] = { SYS_ioctl, SYS_accept4, SYS_read, SYS_exit_group };
 
 /* These calls, of ioctl(2) that to submit and wait; what becomes of all others. */
 static int confine(const int *calls, unsigned int nr, unsigned int otherwise)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Calls to files that a queue may know of. */
 #include <fcntl.h>
+#include <linux/ioevq.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -83,6 +84,15 @@ static void do_epoll(const uint64_t *v)
 		epoll_wait(resolve_fd(v[0]), &ev, 1, 0);
 }
 
+/* What a queue takes. */
+static void make_messages(struct ioevq_event *evs, size_t len)
+{
+	for (; len >= sizeof(*evs); len -= sizeof(*evs), evs++) {
+		evs->op = IOEVQ_OP_POST;
+		evs->flags = 0;
+	}
+}
+
 bool call_file(const struct call *c)
 {
 	void *data = (void *)(MEM_ADDR + MEM_DATA);
@@ -99,6 +109,8 @@ bool call_file(const struct call *c)
 		n = read(fd, data, v[1] < MAX_LEN ? v[1] : MAX_LEN);
 		break;
 	case C_WRITE:
+		if (!(v[1] % sizeof(struct ioevq_event)))
+			make_messages(data, v[1] < MAX_LEN ? v[1] : MAX_LEN);
 		n = write(fd, data, v[1] < MAX_LEN ? v[1] : MAX_LEN);
 		break;
 	case C_SHUTDOWN:

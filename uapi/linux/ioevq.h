@@ -695,6 +695,24 @@ struct ioevq_enter {
 	__aligned_u64 results;
 };
 
+/*
+ * read(2) and write(2): events out of a queue and messages into it, for less than
+ * IOEVQ_IOC_ENTER costs.
+ *
+ * A read takes events into an array of &struct ioevq_event, as many as are there and it has
+ * room for. Where there is none it waits for one, or fails with EAGAIN if the descriptor has
+ * O_NONBLOCK. Returns bytes. An alert is read as %IOEVQ_EVENT_ALERT. Errors: EINVAL (less than
+ * one event; readv(2)), EINTR (a signal; never restarted, as with epoll_wait(2)), and those of
+ * IOEVQ_IOC_ENTER.
+ *
+ * A write puts messages into the queue itself, as %IOEVQ_OP_POST does: an array of &struct
+ * ioevq_event whose op is %IOEVQ_OP_POST and whose flags are 0. It never waits. Returns
+ * bytes, of fewer messages than were given where the next one is refused, and another write
+ * tells why, or after a signal. Errors: EINVAL (not a whole number of events, or none; another op; flags), EPERM (the
+ * queue is restricted), and those of %IOEVQ_OP_POST. Other requests cannot be written: who
+ * made a program write to a queue would have it do them with its rights.
+ */
+
 /* IOEVQ_NO_RESULT - in an array of results: the result comes by an event */
 #define IOEVQ_NO_RESULT		(-0x7fffffffffffffffLL - 1)
 

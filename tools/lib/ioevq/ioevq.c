@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
@@ -135,6 +136,28 @@ EXPORT int ioevq_unregister_buffers(const struct ioevq *q)
 	return ioevq_control(q, IOEVQ_CONTROL_UNREGISTER_BUFFERS, 0);
 }
 
+/* Of events, by one read. */
+#define MAX_READ	4096U
+
+/*
+ * One event at least, and as many as are there, for less than the ioctl costs. -EAGAIN: who
+ * shares the queue has set O_NONBLOCK.
+ */
+static int ioevq_read(const struct ioevq *q, struct ioevq_event *events, unsigned int max)
+{
+	size_t size = (max < MAX_READ ? max : MAX_READ) * sizeof(*events);
+	int saved = errno;
+	/* No cancellation point: events that were taken must not be lost. */
+	ssize_t ret = syscall(SYS_read, q->fd, events, size);
+
+	if (ret < 0) {
+		ret = -errno;
+		errno = saved;
+		return (int)ret;
+	}
+	return (int)(ret / (ssize_t)sizeof(*events));
+}
+
 EXPORT int ioevq_enter(const struct ioevq *q, struct ioevq_enter *enter)
 {
 	enter->size = sizeof(*enter);
@@ -182,6 +205,11 @@ static int ioevq_take_or_enter(const struct ioevq *q, struct ioevq_event *events
 		n++;
 	if (n && n >= min && (n == max || !ioevq_ring_flags(q)))
 		return (int)n;
+	if (!n && min == 1 && enter->timeout_ns == IOEVQ_FOREVER && !enter->flags) {
+		ret = ioevq_read(q, events, max);
+		if (ret != -EAGAIN)
+			return ret;
+	}
 	enter->events = (uintptr_t)(events + n);
 	enter->min = n < min ? min - n : 0;
 	enter->max = max - n;
@@ -256,10 +284,17 @@ static int ioevq_submit_one(const struct ioevq *q, const struct ioevq_req *req)
 
 EXPORT int ioevq_post(const struct ioevq *q, uint64_t user_data, int64_t res, uint64_t data)
 {
-	struct ioevq_req req;
+	const struct ioevq_event message = {
+		.user_data = user_data, .res = res, .op = IOEVQ_OP_POST, .data = data,
+	};
+	int saved = errno, ret = 0;
 
-	ioevq_prep_post(&req, -1, res, data, user_data);
-	return ioevq_submit_one(q, &req);
+	/* For less than a request costs. A signal handler may be who posts. */
+	if (syscall(SYS_write, q->fd, &message, sizeof(message)) < 0) {
+		ret = -errno;
+		errno = saved;
+	}
+	return ret;
 }
 
 static int ioevq_cancel_matching(const struct ioevq *q, uint32_t flags, uint64_t match, int fd,
