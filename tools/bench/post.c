@@ -13,6 +13,7 @@ struct post {
 	unsigned int k;			/* messages a call */
 	struct ioevq q, to;
 	struct ioevq_req reqs[MANY];
+	struct ioevq_event messages[MANY];
 	struct uring u, other;
 	int fd, epfd, pipe[2];
 	mqd_t mq;
@@ -32,6 +33,20 @@ static void round_own(void *arg)
 
 	MUST(ioevq_post(&p->q, 1, 2, 3));
 	take_ours(&p->q, 1);
+}
+
+static void round_write(void *arg)
+{
+	struct post *p = arg;
+	ssize_t size = (ssize_t)(p->k * sizeof(*p->messages));
+
+	for (unsigned int i = 0; i < p->k; i++)
+		p->messages[i] = (struct ioevq_event){
+			.user_data = i, .res = 2, .op = IOEVQ_OP_POST, .data = 3,
+		};
+	if (write(p->q.fd, p->messages, (size_t)size) != size)
+		die("write to a queue");
+	take_ours(&p->q, p->k);
 }
 
 static __always_inline void post_ours(struct post *p, int fd, const struct ioevq *to)
@@ -171,6 +186,8 @@ void bench_post(void)
 	row("ioevq to another", OURS, 1, round_ours, p);
 	row("ioevq to itself", OURS, MANY, round_own_many, p);
 	row("ioevq to another", OURS, MANY, round_ours, p);
+	row("ioevq to itself, write", OURS, 1, round_write, p);
+	row("ioevq to itself, write", OURS, MANY, round_write, p);
 	if (uring_open(&p->u, MANY, 0) || uring_open(&p->other, MANY, 0))
 		die("io_uring_setup");
 	row("io_uring MSG_RING", PEER, 1, round_msg_ring, p);

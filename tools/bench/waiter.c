@@ -161,6 +161,16 @@ static __always_inline void wait_ours(struct end *e)
 
 WAY(ours)
 
+static __always_inline void wait_ours_read(struct end *e)
+{
+	struct ioevq_event ev;
+
+	if (read(e->q.fd, &ev, sizeof(ev)) != sizeof(ev))
+		die("read of a queue");
+}
+
+WAY(ours_read)
+
 static void *partner(void *arg)
 {
 	struct end *e = arg;
@@ -180,6 +190,8 @@ static const struct wait_way ways[] = {
 	{ "io_uring multishot, DEFER", PEER, true, open_uring_defer, wait_uring, serve_uring,
 	  round_uring },
 	{ "ioevq edge, ENTER", OURS, true, open_ours_edge, wait_ours, serve_ours, round_ours },
+	{ "ioevq edge, read", OURS, true, open_ours_edge, wait_ours_read, serve_ours_read,
+	  round_ours_read },
 	{ "ioevq level, ENTER", OURS, true, open_ours_level, wait_ours, serve_ours, round_ours },
 };
 
