@@ -7,11 +7,12 @@
 #include <sys/wait.h>
 
 #include "offspring.h"
+#include "scaled.h"
 #include "slow_disk.h"
 #include "store.h"
 
 #define PAGE	4096L
-#define READS	4096
+#define READS	scaled(4096)
 #define DISK_NS	2000000		/* 16 at a time: half a second for all, at best */
 
 FIXTURE(crowd)
@@ -81,7 +82,7 @@ static int submit_all(struct _test_data_crowd *self)
 	}
 	ret = ioevq_submit(&self->q, req, READS);
 	free(req);
-	return ret == READS ? 0 : -1;
+	return ret == (int)READS ? 0 : -1;
 }
 
 /* The workers of the module that there are at this moment: kernel threads named after it. */
