@@ -92,11 +92,11 @@ static void account(struct consumer *c, const struct ioevq_event *ev)
 }
 
 /* From the mapped ring, and to sleep if that is empty. */
-static int take_mapped(struct consumer *c, struct ioevq_event *ev)
+static int take_mapped(struct consumer *c, struct ioevq_event *evs, unsigned int max)
 {
 	int ret;
 
-	while (!(ret = ioevq_take(&c->q, ev))) {
+	while (!(ret = ioevq_take_many(&c->q, evs, max))) {
 		ret = enter_wait(&c->q, NULL, 1, 0, BOUND_NS);
 		if (ret <= 0)
 			return ret < 0 ? ret : -ETIME;
@@ -107,13 +107,20 @@ static int take_mapped(struct consumer *c, struct ioevq_event *ev)
 /* Ways to take: one of them for each consumer. */
 static int take_some(struct consumer *c, struct ioevq_event *evs)
 {
-	switch (c->id % 4) {
+	ssize_t n;
+
+	switch (c->id % 6) {
 	case 0:
 		return enter_wait(&c->q, evs, 1, 1, BOUND_NS);
 	case 1:
-		return take_mapped(c, evs);
+		return take_mapped(c, evs, 1);
 	case 2:
 		return ioevq_wait(&c->q, evs, 1, 3, BOUND_NS);
+	case 3:
+		n = read(c->q.fd, evs, 4 * sizeof(*evs));
+		return (int)(n / (ssize_t)sizeof(*evs));
+	case 4:
+		return take_mapped(c, evs, 6);
 	default:
 		return enter_wait(&c->q, evs, 1, 5, BOUND_NS);
 	}

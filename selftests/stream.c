@@ -406,7 +406,7 @@ TEST_F(stream, law_05_the_ring_says_that_there_is_something)
 	ASSERT_EQ(3, write(self->t.peer, "abc", 3));
 	EXPECT_TRUE(eventually(__atomic_load_n(&self->q.ring->flags, __ATOMIC_ACQUIRE) &
 			       IOEVQ_RING_RECHECK));
-	EXPECT_EQ(0, ioevq_take_mapped(&self->q, &ev));
+	EXPECT_EQ(0, ioevq_take_mapped(&self->q, &ev, 1));
 	EXPECT_EQ(1, ioevq_take(&self->q, &ev));
 	EXPECT_EQ(3, ev.res);
 	EXPECT_STREQ("abc", buf);

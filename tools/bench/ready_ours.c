@@ -62,6 +62,22 @@ static __always_inline unsigned int take_ring(struct ready *r)
 	return n;
 }
 
+/* The same, all that are there by one access. */
+static __always_inline unsigned int take_many(struct ready *r)
+{
+	struct ours *s = r->state;
+	int i, n = ioevq_take_many(&s->q, s->events, MAX_ACTIVE);
+
+	for (i = 0; i < n; i++)
+		r->ready[i] = (unsigned int)s->events[i].user_data;
+	return n > 0 ? (unsigned int)n : 0;
+}
+
+static void round_many(void *arg)
+{
+	ready_round(arg, take_many, not_rearmed);
+}
+
 /* By one call, which submits what there is, too. */
 static __always_inline unsigned int take_enter(struct ready *r)
 {
@@ -183,6 +199,7 @@ static void close_ours(struct ready *r)
 const struct way ways_ours[] = {
 	{ "ioevq edge, ring", OURS, open_edge, round_ring, close_ours, 0,
 	  round_ring_unread },
+	{ "ioevq edge, ring, many", OURS, open_edge, round_many, close_ours, 0 },
 	{ "ioevq edge, ENTER", OURS, open_edge, round_enter, close_ours, 0,
 	  round_enter_unread },
 	{ "ioevq edge, read", OURS, open_edge, round_read, close_ours, 0 },

@@ -36,7 +36,7 @@ static bool take(struct world *w, struct ioevq_event *ev)
 {
 	struct ioevq_enter enter = { .events = (uintptr_t)ev, .max = 1 };
 
-	if (ioevq_take_mapped(&w->q, ev))
+	if (ioevq_take_mapped(&w->q, ev, 1))
 		return true;
 	return __atomic_load_n(&w->q.ring->flags, __ATOMIC_RELAXED) & IOEVQ_RING_BACKLOG &&
 	       queue_enter(w, &enter) == 1;

@@ -200,9 +200,8 @@ static int ioevq_take_or_enter(const struct ioevq *q, struct ioevq_event *events
 
 	if (!max || min > max)
 		return -EINVAL;
-	while (n < max && !(ioevq_ring_flags(q) & (IOEVQ_RING_LIMITED | IOEVQ_RING_ALERT)) &&
-	       ioevq_take_mapped(q, &events[n]))
-		n++;
+	if (!(ioevq_ring_flags(q) & (IOEVQ_RING_LIMITED | IOEVQ_RING_ALERT)))
+		n = ioevq_take_mapped(q, events, max);
 	if (n && n >= min && (n == max || !ioevq_ring_flags(q)))
 		return (int)n;
 	if (!n && min == 1 && enter->timeout_ns == IOEVQ_FOREVER && !enter->flags) {

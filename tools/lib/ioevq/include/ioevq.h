@@ -330,52 +330,67 @@ int ioevq_poll_mod(const struct ioevq *q, int fd, uint32_t mask, uint32_t mode,
 int ioevq_take_slow(const struct ioevq *q, struct ioevq_event *event);
 
 /*
- * ioevq_take_mapped - private: one event from the mapped ring, 1 or 0. There may be one all the
+ * ioevq_take_mapped - private: up to @max events from the mapped ring. There may be one all the
  * same that has to be taken by a system call.
  */
-static inline int ioevq_take_mapped(const struct ioevq *q, struct ioevq_event *event)
+static inline unsigned int ioevq_take_mapped(const struct ioevq *q, struct ioevq_event *events,
+					     unsigned int max)
 {
 	struct ioevq_ring *ring = q->ring;
-	__u64 head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+	__u64 head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE), n;
+	unsigned int i;
 
-	/* Pairs with the kernel's smp_store_release() of the tail. */
-	while (head != __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE)) {
-		*event = q->slots[head & q->mask];
-		/* The kernel has to see that this one is taken, for its timer to go on. */
-		if (event->op == IOEVQ_OP_TIMER && event->flags & IOEVQ_EVENT_MORE)
+	do {
+		/* Pairs with the kernel's smp_store_release() of the tail. */
+		n = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE) - head;
+		for (i = 0; i < n && i < max; i++) {
+			events[i] = q->slots[(head + i) & q->mask];
+			/* The kernel has to see that this one is taken, for its timer to go on. */
+			if (events[i].op == IOEVQ_OP_TIMER && events[i].flags & IOEVQ_EVENT_MORE)
+				break;
+		}
+		if (!i)
 			return 0;
 		/*
-		 * Success: nobody took it before us, and the kernel cannot have
-		 * written over it meanwhile. Failure loads the new head. A full
-		 * barrier: what the caller does about the event comes after it,
-		 * and the kernel reads the head after a wake-up of its source.
+		 * Success: nobody took them before us, and the kernel cannot have
+		 * written over them meanwhile. Failure loads the new head. A full
+		 * barrier: what the caller does about the events comes after it,
+		 * and the kernel reads the head after a wake-up of their source.
 		 */
-		if (__atomic_compare_exchange_n(&ring->head, &head, head + 1, 0, __ATOMIC_SEQ_CST,
-						__ATOMIC_ACQUIRE))
-			return 1;
-	}
-	return 0;
+	} while (!__atomic_compare_exchange_n(&ring->head, &head, head + i, 0, __ATOMIC_SEQ_CST,
+					      __ATOMIC_ACQUIRE));
+	return i;
 }
 
 /*
- * ioevq_take - take one event from the mapped ring if there is one
+ * ioevq_take_many - take up to @max events from the mapped ring, by one access to it
  *
  * No system call, unless the kernel asked for one by a flag in the ring. It always
  * does on a queue with a concurrency value, and where a level-triggered watch was ready
- * last time. Events of repeating timers are taken by one.
- * Returns 1, 0 (no event), or a negative errno of IOEVQ_IOC_ENTER.
+ * last time. Events of repeating timers are taken by one. By a call one event is taken.
+ * @max is not 0. Returns how many there were, or a negative errno of IOEVQ_IOC_ENTER.
  */
-static inline int ioevq_take(const struct ioevq *q, struct ioevq_event *event)
+static inline int ioevq_take_many(const struct ioevq *q, struct ioevq_event *events,
+				  unsigned int max)
 {
 	__u32 flags = __atomic_load_n(&q->ring->flags, __ATOMIC_RELAXED);
+	unsigned int n = 0;
 
-	if (!(flags & (IOEVQ_RING_LIMITED | IOEVQ_RING_ALERT)) && ioevq_take_mapped(q, event))
-		return 1;
+	if (!(flags & (IOEVQ_RING_LIMITED | IOEVQ_RING_ALERT)))
+		n = ioevq_take_mapped(q, events, max);
+	if (n)
+		return (int)n;
 	if (__atomic_load_n(&q->ring->flags, __ATOMIC_RELAXED) ||
 	    __atomic_load_n(&q->ring->head, __ATOMIC_RELAXED) !=
 	    __atomic_load_n(&q->ring->tail, __ATOMIC_RELAXED))
-		return ioevq_take_slow(q, event);
+		return ioevq_take_slow(q, events);
 	return 0;
+}
+
+/* ioevq_take - the same for one event: 1, 0, or a negative errno */
+static inline int ioevq_take(const struct ioevq *q, struct ioevq_event *event)
+{
+	return ioevq_take_many(q, event, 1);
 }
 
 /*
