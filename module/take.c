@@ -99,7 +99,7 @@ int ioevq_take_events(struct ioevq_queue *q, struct ioevq_event __user *to, u32 
 			if (n == tail - head && !more)
 				break;
 		} else {
-			/* Others were faster, and took what is newer than that tail; or it is a lie. */
+			/* Others have taken what is newer than that tail; or it is a lie. */
 			bring_in(q, &sane);
 		}
 		if (!sane)
