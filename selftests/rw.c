@@ -346,6 +346,26 @@ TEST_F(rw, law_05_level_by_read)
 	close(fd);
 }
 
+/* Who always finds other events looks at it all the same. */
+TEST_F(rw, law_05_level_among_others)
+{
+	int fd = eventfd(1, EFD_CLOEXEC), i, round, found;
+	struct ioevq_event ev;
+
+	ASSERT_EQ(0, watch(&self->q, fd, POLLIN, IOEVQ_POLL_LEVEL, 3));
+	ASSERT_EQ(0, ioevq_post(&self->q, 1, 0, 0));
+	for (round = 0; round < 4; round++) {
+		for (i = found = 0; i < 10; i++) {
+			ASSERT_EQ(0, ioevq_post(&self->q, 1, 0, 0));
+			ASSERT_EQ(1, round & 1 ? enter_wait(&self->q, &ev, 1, 1, BOUND_NS) :
+						 get(&self->q, &ev, 1));
+			found += ev.user_data == 3;
+		}
+		EXPECT_LT(0, found);
+	}
+	close(fd);
+}
+
 #define FILES	10
 
 /* More files are ready than the ring has room for: one read tells of all, and leaves no claim. */
