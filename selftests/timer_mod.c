@@ -290,7 +290,7 @@ TEST_F(timer_mod, law_01_all_at_once)
 		pthread_join(t[i].thread, NULL);
 	for (i = 0; i < 8; i++) {
 		ends = t[0].ends[i] + t[1].ends[i] + t[2].ends[i];
-		EXPECT_EQ(200, ends);
+		EXPECT_EQ(scaled(200), ends);
 		EXPECT_LT(0, t[0].ticks[i] + t[1].ticks[i] + t[2].ticks[i]);
 	}
 }

@@ -708,9 +708,9 @@ struct ioevq_enter {
  * A write puts messages into the queue itself, as %IOEVQ_OP_POST does: an array of &struct
  * ioevq_event whose op is %IOEVQ_OP_POST and whose flags are 0. It never waits. Returns
  * bytes, of fewer messages than were given where the next one is refused, and another write
- * tells why, or after a signal. Errors: EINVAL (not a whole number of events, or none; another op; flags), EPERM (the
- * queue is restricted), and those of %IOEVQ_OP_POST. Other requests cannot be written: who
- * made a program write to a queue would have it do them with its rights.
+ * tells why, or after a signal. Errors: EINVAL (not a whole number of events, or none; another
+ * op; flags), EPERM (the queue is restricted), and those of %IOEVQ_OP_POST. Other requests
+ * cannot be written: who made a program write to a queue would have it do them with its rights.
  */
 
 /* IOEVQ_NO_RESULT - in an array of results: the result comes by an event */
