@@ -142,5 +142,7 @@ ssize_t ioevq_write(struct file *file, const char __user *buf, size_t len, loff_
 			done += ret;
 		cond_resched();
 	} while (ret > 0 && done < nr && !signal_pending(current));
+	/* Who writes has entered the kernel, too. */
+	ioevq_go_on(q, true);
 	return done ? done * sizeof(*from) : ret;
 }
