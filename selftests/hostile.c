@@ -185,7 +185,7 @@ TEST_F(hostile, law_12_events_that_are_taken_at_once)
 }
 
 /* Nor does it send to sleep who wants more events than the ring can hold. */
-TEST_F(hostile, law_12_hostile_ring_and_a_large_wait)
+TEST_F_TIMEOUT(hostile, law_12_hostile_ring_and_a_large_wait, 30)
 {
 	struct ioevq_event evs[2 * ENTRIES];
 
