@@ -124,7 +124,7 @@ TEST_F(rw, law_04_no_more_than_there_is_room_for)
 	EXPECT_EQ(2, get(&self->q, out, 3));
 }
 
-TEST_F(rw, law_14_a_read_that_does_not_wait)
+TEST_F_TIMEOUT(rw, law_14_a_read_that_does_not_wait, 30)
 {
 	struct ioevq_event ev;
 
@@ -325,7 +325,7 @@ TEST_F(rw, law_02_an_alert_is_read)
 }
 
 /* A file that is ready is looked at by who reads, for as long as it is. */
-TEST_F(rw, law_05_level_by_read)
+TEST_F_TIMEOUT(rw, law_05_level_by_read, 30)
 {
 	int fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC), i;
 	struct ioevq_event ev;
@@ -411,7 +411,7 @@ TEST_F(rw, law_14_readv)
 }
 
 /* What has ended is freed by who comes for events, whatever else he asks for. */
-TEST_F(rw, law_11_who_only_takes)
+TEST_F_TIMEOUT(rw, law_11_who_only_takes, 30)
 {
 	int fd = eventfd(0, EFD_CLOEXEC), i;
 	struct ioevq_event ev;
