@@ -71,6 +71,12 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 {
 	const ucontext_t *uc = context;
 
+	/*
+	 * Sent by a program to a child that it has spawned: it shares our memory, and would jump
+	 * to where its parent is.
+	 */
+	if (info->si_code <= 0)
+		return;
 	if (may_fault)
 		siglongjmp(bad_access, 1);
 	/* Not what a program did on purpose. */
