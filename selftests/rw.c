@@ -308,7 +308,7 @@ TEST_F(rw, law_13_rights)
 	EXPECT_EQ(5, ev.user_data);
 }
 
-/* An alert is read, too, by who comes and by who waits. */
+/* An alert is read, too, by who comes and by who waits, and before all events. */
 TEST_F(rw, law_02_an_alert_is_read)
 {
 	struct ioevq_event ev;
@@ -319,9 +319,12 @@ TEST_F(rw, law_02_an_alert_is_read)
 	ASSERT_EQ(1, end_reader(&r));
 	EXPECT_EQ(IOEVQ_EVENT_ALERT, r.ev.flags);
 	EXPECT_EQ(77, r.ev.user_data);
+	ASSERT_EQ(0, ioevq_post(&self->q, 5, 0, 0));
 	ASSERT_EQ(1, get(&self->q, &ev, 1));
 	EXPECT_EQ(IOEVQ_EVENT_ALERT, ev.flags);
 	ASSERT_EQ(0, ioevq_clear_alert(&self->q));
+	ASSERT_EQ(1, get(&self->q, &ev, 1));
+	EXPECT_EQ(5, ev.user_data);
 }
 
 /* A file that is ready is looked at by who reads, for as long as it is. */
