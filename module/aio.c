@@ -375,7 +375,7 @@ int ioevq_aio_start(struct ioevq_aio *aio, bool after)
 	aio->item.run = aio_run;
 	spin_lock_irq(&q->lock);
 	q->inflight++;
-	aio->kreq.state = IOEVQ_LIVE;
+	WRITE_ONCE(aio->kreq.state, IOEVQ_LIVE);
 	spin_unlock_irq(&q->lock);
 
 	ret = aio_begin(aio, after);

@@ -13,7 +13,7 @@ static bool post_for_free(struct ioevq_queue *q, const struct ioevq_event *ev)
 	rec = q->done_posts;
 	if (!rec)
 		return false;
-	q->done_posts = rec->next;
+	WRITE_ONCE(q->done_posts, rec->next);
 	rec->ev = *ev;
 	ioevq_ring_post(&q->ring, rec);
 	return true;

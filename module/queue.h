@@ -145,6 +145,15 @@ void ioevq_queue_wait_fput(struct ioevq_queue *q);
 int ioevq_queues_init(void);
 void ioevq_queues_exit(void);
 
+/*
+ * Without the lock: it may change at once. Who has the lock changes a list by plain stores,
+ * too: it is read by one load each, and compared with itself.
+ */
+static inline bool ioevq_seems_empty(const struct list_head *list)
+{
+	return data_race(list_empty_careful(list));
+}
+
 /* 0 or a negative errno. */
 static inline int ioevq_queue_use(struct ioevq_queue *q)
 {

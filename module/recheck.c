@@ -120,7 +120,7 @@ static ioevq_seq_t begin_look(struct ioevq_queue *q, struct list_head *todo)
 {
 	ioevq_seq_t end = q->ring.tail + q->ring.backlog_len;
 
-	q->looking = true;
+	WRITE_ONCE(q->looking, true);
 	list_splice_init(&q->recheck, todo);
 	take_due(q, todo, end);
 	return end;
@@ -128,7 +128,7 @@ static ioevq_seq_t begin_look(struct ioevq_queue *q, struct list_head *todo)
 
 static void end_look(struct ioevq_queue *q, struct list_head *todo)
 {
-	q->looking = false;
+	WRITE_ONCE(q->looking, false);
 	list_splice(todo, &q->recheck);
 	ioevq_recheck_set_flag(q);
 }
@@ -181,7 +181,7 @@ static noinline u32 recheck(struct ioevq_queue *q, u64 want, bool patient)
 /* As a rule there is nothing to be done, and that takes no lock. */
 u32 ioevq_recheck(struct ioevq_queue *q, u64 want, bool patient)
 {
-	if (list_empty_careful(&q->recheck) && list_empty_careful(&q->level) &&
+	if (ioevq_seems_empty(&q->recheck) && ioevq_seems_empty(&q->level) &&
 	    !READ_ONCE(q->looking))
 		return 0;
 	return recheck(q, want, patient);
@@ -235,12 +235,12 @@ void ioevq_unlock(struct ioevq_queue *q)
 	 * went to sleep, or they see us gone.
 	 */
 	smp_mb();
-	if (list_empty_careful(&q->recheck) && !READ_ONCE(q->slept_on_level))
+	if (ioevq_seems_empty(&q->recheck) && !READ_ONCE(q->slept_on_level))
 		return;
 	spin_lock_irq(&q->lock);
 	if (!list_empty(&q->recheck) || (q->slept_on_level && level_due(q)))
 		ioevq_wake_recheck(q);
-	q->slept_on_level = false;
+	WRITE_ONCE(q->slept_on_level, false);
 	spin_unlock_irq(&q->lock);
 }
 

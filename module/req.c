@@ -191,7 +191,7 @@ int ioevq_submit_one(struct ioevq_queue *q, const struct ioevq_source *src,
 void ioevq_accept(struct ioevq_kreq *kreq)
 {
 	spin_lock_irq(&kreq->q->lock);
-	kreq->state = IOEVQ_LIVE;
+	WRITE_ONCE(kreq->state, IOEVQ_LIVE);
 	spin_unlock_irq(&kreq->q->lock);
 }
 
@@ -219,7 +219,7 @@ bool ioevq_complete_locked(struct ioevq_kreq *kreq, s64 res, u32 flags, u64 data
 	kreq->rec.ev.data = data;
 	/* Cancels that waited for this one, or for one another, follow at once. */
 	do {
-		kreq->state = IOEVQ_FINAL;
+		WRITE_ONCE(kreq->state, IOEVQ_FINAL);
 		q->ended[kreq->rec.ev.op]++;
 		ioevq_recheck_forget(kreq);
 		if (kreq->quiet && !is_in_backlog(kreq)) {
@@ -287,7 +287,7 @@ static void sweep(struct ioevq_queue *q, struct ioevq_rec **done)
 		return;
 	spin_lock_irq(&q->lock);
 	rec = *done;
-	*done = NULL;
+	WRITE_ONCE(*done, NULL);
 	spin_unlock_irq(&q->lock);
 	while (rec) {
 		kreq = container_of(rec, struct ioevq_kreq, rec);

@@ -33,7 +33,7 @@ struct ioevq_kreq {
 	struct list_head recheck;	/* queue->lock; queue->recheck, level or unreaped */
 	ioevq_seq_t seq;		/* queue->lock; of the last event */
 	struct ioevq_cancel *fence;	/* queue->lock; the cancel that waits for us */
-	enum ioevq_state state;		/* queue->lock */
+	enum ioevq_state state;		/* queue->lock to change */
 	bool level;			/* queue->lock; in queue->level */
 	bool quiet;			/* queue->lock; the end needs no event */
 	bool skip;			/* constant; IOEVQ_REQ_SKIP_SUCCESS */
@@ -181,7 +181,7 @@ static inline bool ioevq_is_reaped(struct ioevq_kreq *kreq)
 /* As a rule there is none, and that takes neither a lock nor a call. */
 static inline u32 ioevq_go_on(struct ioevq_queue *q, bool news)
 {
-	return list_empty_careful(&q->unreaped) ? 0 : ioevq_go_on_some(q, news);
+	return ioevq_seems_empty(&q->unreaped) ? 0 : ioevq_go_on_some(q, news);
 }
 
 /* recheck.c */

@@ -75,7 +75,7 @@ void ioevq_ring_flush(struct ioevq_ring_state *ring, unsigned int budget)
 	if (!ring->backlog)
 		return;
 	while ((rec = ring->backlog) && budget-- && ioevq_ring_has_room(ring)) {
-		ring->backlog = rec->next;
+		WRITE_ONCE(ring->backlog, rec->next);
 		ring->backlog_len--;
 		ring->slots[ring->tail & (ring->entries - 1)] = rec->ev;
 		ioevq_ring_publish(ring);
@@ -105,7 +105,7 @@ ioevq_seq_t ioevq_ring_post(struct ioevq_ring_state *ring, struct ioevq_rec *rec
 		return seq;
 	}
 	rec->next = NULL;
-	*ring->backlog_end = rec;
+	WRITE_ONCE(*ring->backlog_end, rec);
 	ring->backlog_end = &rec->next;
 	if (!ring->backlog_len++)
 		ioevq_ring_set_flag(ring, IOEVQ_RING_BACKLOG, true);

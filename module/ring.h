@@ -42,7 +42,8 @@ struct ioevq_ring_state {
 static inline void ioevq_rec_return(struct ioevq_rec *rec)
 {
 	rec->next = *rec->home;
-	*rec->home = rec;
+	/* Read without the lock by ioevq_tidy(). */
+	WRITE_ONCE(*rec->home, rec);
 }
 
 /* Where an event stands in the order of all events: unreaped while head <= seq. */

@@ -90,10 +90,11 @@ static bool confirms(u32 mode)
  */
 void ioevq_poll_set(struct ioevq_watch *w, u32 mask, u32 op_flags)
 {
-	/* Read without the lock by ioevq_watch_wake(). */
+	/* Read without the lock by ioevq_watch_wake() and woken(). */
 	WRITE_ONCE(w->mask, (__force __poll_t)mask | EPOLLERR | EPOLLHUP);
 	WRITE_ONCE(w->mode, op_flags & IOEVQ_POLL_FLAGS);
-	w->tells = !confirms(w->mode) && w->can_tell && !(w->mask & (EPOLLPRI | EPOLLRDBAND));
+	WRITE_ONCE(w->tells, !confirms(w->mode) && w->can_tell &&
+			     !(w->mask & (EPOLLPRI | EPOLLRDBAND)));
 	w->armed = true;
 	w->kreq.quiet = w->mode & IOEVQ_POLL_QUIET;
 }
@@ -171,7 +172,7 @@ static void poll_accept(struct ioevq_watch *w, __poll_t ready)
 	struct ioevq_queue *q = w->kreq.q;
 
 	spin_lock_irq(&q->lock);
-	w->kreq.state = IOEVQ_LIVE;
+	WRITE_ONCE(w->kreq.state, IOEVQ_LIVE);
 	if (w->tells)
 		ready |= w->early;
 	ioevq_poll_found(w, ready);
@@ -339,7 +340,7 @@ static bool look_and_tell(struct ioevq_watch *w, struct file *file, bool tell)
 	 */
 	peek = !tell && (confirms(w->mode) || is_epoll(file));
 	/* It may have told meanwhile, and rest. Only who has the mutex arms it again. */
-	ready = !w->armed ? 0 : look(w, file, peek);
+	ready = !READ_ONCE(w->armed) ? 0 : look(w, file, peek);
 	/* Should it be closed from here on that has been told when we have the lock. */
 	if (!(w->mode & IOEVQ_POLL_EXCLUSIVE))
 		ioevq_queue_fput(q, file);

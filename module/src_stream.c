@@ -71,7 +71,7 @@ static void accept_waiting(struct ioevq_stream *s, bool ready)
 	struct ioevq_queue *q = s->w.kreq.q;
 
 	spin_lock_irq(&q->lock);
-	s->w.kreq.state = IOEVQ_LIVE;
+	WRITE_ONCE(s->w.kreq.state, IOEVQ_LIVE);
 	list_add_tail(&s->turn, &s->line->turns[s->rw]);
 	if (ioevq_stream_has_turn(s) && (ready || s->w.early_recheck || !s->joined))
 		ioevq_ask_recheck(&s->w.kreq);
@@ -121,7 +121,7 @@ static int answer(struct ioevq_stream *s, long res)
 static int start(struct ioevq_stream *s, struct file *file, bool nowait)
 {
 	struct ioevq_line *line = find_line(s->w.kreq.q, file);
-	bool first = !line || list_empty_careful(&line->turns[s->rw]);
+	bool first = !line || ioevq_seems_empty(&line->turns[s->rw]);
 	long res;
 	int err;
 

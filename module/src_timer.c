@@ -117,7 +117,7 @@ static int timer_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq,
 	ioevq_alarm_init(&t->alarm);
 	spin_lock_irq(&q->lock);
 	ioevq_timer_set(t, req);
-	kreq->state = IOEVQ_LIVE;
+	WRITE_ONCE(kreq->state, IOEVQ_LIVE);
 	ioevq_timer_start(t, true);
 	spin_unlock_irq(&q->lock);
 	return 0;

@@ -38,7 +38,7 @@ int ioevq_look_and_take(struct ioevq_queue *q, struct ioevq_event __user *to, u3
 
 	/* Who has sent a message only looks at no file for it. */
 	if (READ_ONCE(q->ring.flags) & ~IOEVQ_RING_RECHECK || ioevq_conc_counts_me() ||
-	    !list_empty_careful(&q->unreaped) || !(min || max))
+	    !ioevq_seems_empty(&q->unreaped) || !(min || max))
 		return -EAGAIN;
 	spin_lock_irq(&q->lock);
 	due = ioevq_recheck_due(q);

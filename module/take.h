@@ -13,7 +13,10 @@ int ioevq_take_events(struct ioevq_queue *q, struct ioevq_event __user *to, u32 
 int ioevq_look_and_take(struct ioevq_queue *q, struct ioevq_event __user *to, u32 min, u32 max,
 			unsigned int no_wait);
 
-/* Copy the @n events from @head on: 0 or -EFAULT. */
+/*
+ * Copy the @n events from @head on: 0 or -EFAULT. Where another takes them first they may be
+ * written over meanwhile: then the caller's compare-and-swap fails.
+ */
 static __always_inline int ioevq_copy_events(const struct ioevq_ring_state *ring, u64 head,
 					     u32 n, struct ioevq_event __user *to)
 {
@@ -26,10 +29,10 @@ static __always_inline int ioevq_copy_events(const struct ioevq_ring_state *ring
 	for (; n; n--, head++, to++) {
 		from = (const void *)(ring->slots + (head & (ring->entries - 1)));
 		dst = (void __user *)to;
-		unsafe_put_user(from[0], dst, fault);
-		unsafe_put_user(from[1], dst + 1, fault);
-		unsafe_put_user(from[2], dst + 2, fault);
-		unsafe_put_user(from[3], dst + 3, fault);
+		unsafe_put_user(data_race(from[0]), dst, fault);
+		unsafe_put_user(data_race(from[1]), dst + 1, fault);
+		unsafe_put_user(data_race(from[2]), dst + 2, fault);
+		unsafe_put_user(data_race(from[3]), dst + 3, fault);
 	}
 	user_access_end();
 	return 0;

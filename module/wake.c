@@ -196,7 +196,7 @@ void ioevq_set_limit(struct ioevq_queue *q, u32 limit)
 void ioevq_set_alert(struct ioevq_queue *q, bool on, u64 user_data)
 {
 	spin_lock_irq(&q->lock);
-	q->alerted = on;
+	WRITE_ONCE(q->alerted, on);
 	q->alert = user_data;
 	ioevq_ring_set_flag(&q->ring, IOEVQ_RING_ALERT, on);
 	if (on)

@@ -98,7 +98,8 @@ static __always_inline bool announce(struct ioevq_watch *w, __poll_t ready, bool
 	w->announced[place] = (__force u16)ready;
 	w->seq[place] = w->kreq.seq;
 	if (w->mode & IOEVQ_POLL_DISPATCH)
-		w->armed = false;
+		/* Read without the lock by look_and_tell(). */
+		WRITE_ONCE(w->armed, false);
 	else if (!(w->mode & IOEVQ_POLL_EDGE))
 		ioevq_recheck_when_reaped(&w->kreq);
 	return true;
@@ -237,7 +238,7 @@ static noinline int woken(struct ioevq_watch *w, struct ioevq_entry *e, __poll_t
 	    (key & (EPOLLIN | EPOLLOUT)) == (EPOLLIN | EPOLLOUT))
 		return 0;
 	/* Whoever has to look at the file does it in his own time, see poll_recheck(). */
-	if (key && w->tells)
+	if (key && READ_ONCE(w->tells))
 		take_turns(w, &e->wait, e->head);
 	return 1;
 }
@@ -269,10 +270,15 @@ int ioevq_watch_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void
 static void closed(struct ioevq_fwatch *fw, bool by_close)
 {
 	struct ioevq_watch *w = container_of(fw, struct ioevq_watch, close);
+	struct ioevq_queue *q = w->kreq.q;
 
 	ioevq_watch_leave(w);
-	if (by_close)
-		ioevq_complete(&w->kreq, 0, IOEVQ_EVENT_CLOSED, w->folded);
+	if (!by_close)
+		return;
+	ioevq_point(IOEVQ_POINT_COMPLETE);
+	spin_lock_irq(&q->lock);
+	ioevq_complete_locked(&w->kreq, 0, IOEVQ_EVENT_CLOSED, w->folded, true);
+	spin_unlock_irq(&q->lock);
 }
 
 /* From now on the close of @file ends the watch, which has joined its wait queues. */
