@@ -29,6 +29,7 @@ static __always_inline int ioevq_copy_events(const struct ioevq_ring_state *ring
 	for (; n; n--, head++, to++) {
 		from = (const void *)(ring->slots + (head & (ring->entries - 1)));
 		dst = (void __user *)to;
+		/* Written over meanwhile, perhaps: see above. */
 		unsafe_put_user(data_race(from[0]), dst, fault);
 		unsafe_put_user(data_race(from[1]), dst + 1, fault);
 		unsafe_put_user(data_race(from[2]), dst + 2, fault);

@@ -33,15 +33,14 @@ struct ioevq_watch {
 	/* queue->lock: */
 	__poll_t mask;			/* of interest; wake-ups may read an old one */
 	u32 mode;			/* enum ioevq_poll_flags */
+	/* Constant, and read without the lock: not in one word with what is written under it. */
+	bool can_tell : 1;		/* its file's wake-ups do */
+	bool is_master : 1;		/* see compat/master.h */
 	bool tells;			/* its wake-ups say what is ready, and may announce it */
 	bool armed;
 	bool owes : 1;			/* exclusive, and ended before its event was reaped */
 	bool early_recheck : 1;		/* came before the request was accepted */
 	bool early_free : 1;		/* the same */
-	/* Constant, and read without the lock: not in what is written under it. */
-	bool : 0;
-	bool can_tell : 1;		/* its file's wake-ups do */
-	bool is_master : 1;		/* see compat/master.h */
 	__poll_t early;			/* the same */
 	__poll_t peeked;		/* news that ->poll tells once; see look() */
 	__poll_t handed_on;		/* when it leaves: what another is told instead */
