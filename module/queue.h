@@ -75,7 +75,7 @@ struct ioevq_queue {
 	struct list_head unreaped;	/* lock; who goes on when that is; see reaped.c */
 	bool looking;			/* lock; somebody is at it */
 	u32 found;			/* lock; events that he has posted */
-	bool slept_on_level;		/* lock; a waiter left it to who has the mutex */
+	bool look_owed;			/* lock; by who has the mutex to who sleeps */
 	bool rechecker;			/* lock; a waiter was woken to look again */
 	bool polled;			/* lock; somebody polls the queue itself */
 	bool alerted;			/* lock */

@@ -235,12 +235,13 @@ void ioevq_unlock(struct ioevq_queue *q)
 	 * went to sleep, or they see us gone.
 	 */
 	smp_mb();
-	if (ioevq_seems_empty(&q->recheck) && !READ_ONCE(q->slept_on_level))
+	if (ioevq_seems_empty(&q->recheck) && !READ_ONCE(q->look_owed))
 		return;
 	spin_lock_irq(&q->lock);
-	if (!list_empty(&q->recheck) || (q->slept_on_level && level_due(q)))
+	/* If another has the mutex by now it is he who owes it. */
+	WRITE_ONCE(q->look_owed, false);
+	if (ioevq_recheck_due(q))
 		ioevq_wake_recheck(q);
-	WRITE_ONCE(q->slept_on_level, false);
 	spin_unlock_irq(&q->lock);
 }
 

@@ -85,7 +85,7 @@ static int look(struct wait *wait)
 /* Does somebody have the mutex, who wakes us when he is done? With queue->lock. */
 static bool leave_files(struct ioevq_queue *q)
 {
-	WRITE_ONCE(q->slept_on_level, true);
+	WRITE_ONCE(q->look_owed, true);
 	/* Pairs with the one in ioevq_unlock(). */
 	smp_mb();
 	return mutex_is_locked(&q->mutex);
@@ -207,7 +207,7 @@ static void end_recheck(struct ioevq_queue *q, struct ioevq_waiter *w)
 		return;
 	w->rechecker = false;
 	q->rechecker = false;
-	if (!list_empty(&q->recheck))
+	if (ioevq_recheck_due(q))
 		ioevq_wake_recheck(q);
 }
 

@@ -106,9 +106,11 @@ void ioevq_wake_recheck(struct ioevq_queue *q)
 	if (q->rechecker || list_empty(&q->waiters))
 		return;
 	/* Who has the mutex asks again: pairs with the one in ioevq_unlock(). */
+	WRITE_ONCE(q->look_owed, true);
 	smp_mb();
 	if (mutex_is_locked(&q->mutex))
 		return;
+	WRITE_ONCE(q->look_owed, false);
 	w = list_first_entry_or_null(&q->waiters, struct ioevq_waiter, node);
 	if (w && get_slot(q, w)) {
 		q->rechecker = true;

@@ -272,6 +272,38 @@ TEST_F(wait, law_06_waiting_does_not_wait_for_submissions)
 	rmdir(t.path);
 }
 
+/* A file whose event was taken meanwhile is looked at again for who sleeps, when it is over. */
+TEST_F(wait, law_05_due_while_somebody_submits)
+{
+	struct submission sub = { .q = &self->q };
+	struct ioevq_event ev = {};
+	struct ioevq_enter enter = {
+		.flags = IOEVQ_ENTER_PASS_ON, .events = (uintptr_t)&ev, .min = 1, .max = 1,
+	};
+	int fd = eventfd(1, EFD_CLOEXEC);
+	pthread_t thread;
+	struct slow_io s;
+
+	ASSERT_EQ(0, slow_make(&s));
+	ASSERT_EQ(0, watch(&self->q, fd, POLLIN, IOEVQ_POLL_LEVEL, 7));
+	/* He has found it, and waits for another. */
+	ASSERT_TRUE(put_to_sleep(&self->s[0], &self->q, 2, 2, BOUND_NS));
+	ASSERT_EQ(1, query(&self->q).available);
+	sub.s = &s;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, submit_slowly, &sub));
+	ASSERT_EQ(0, slow_started(&s));
+	EXPECT_EQ(1, ioevq_enter(&self->q, &enter));
+	EXPECT_EQ(7, ev.user_data);
+	ASSERT_EQ(0, ioevq_post(&self->q, 8, 0, 0));
+	EXPECT_TRUE(sleeps(&self->s[0]));
+	ASSERT_EQ(0, slow_finish(&s, 1));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(2, woken(&self->s[0]));
+	EXPECT_EQ(15, self->s[0].evs[0].user_data + self->s[0].evs[1].user_data);
+	slow_end(&s);
+	close(fd);
+}
+
 /* Nor does who sends a message, which is there at once. */
 TEST_F(wait, law_02_a_sender_waits_for_nobody)
 {
