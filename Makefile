@@ -2,6 +2,8 @@
 # ioevq: module, library, demo and tests.
 #   make help       this
 #   make            the module for both stock kernels, the library and the tools
+#   make lib, make tools    these alone
+#   make examples   the example programs, in build/examples
 #   make demo       the example server, driven in a virtual machine
 #   make check      static checks, all selftests and some servers on both stock kernels
 #   make check-all      all that there is to check, in hours, and a table
@@ -21,12 +23,14 @@
 #   make fuzz SECONDS=n     the fuzzer, guided by the coverage of the module, on a debug kernel
 #   make fuzz-parsers SECONDS=n  libFuzzer, on all that parses text or files
 #   make install, make uninstall    all but the module, with DESTDIR and PREFIX
-#   make modules_install    the module for the running kernel, or KDIR
+#   make modules    the module for the running kernel, or KDIR
+#   make modules_install, make modules_uninstall    it, with DESTDIR
 #   make deb        Debian packages, in build/deb
 #   make check-deb  that these install, work, upgrade and go, in a fresh Debian 12
 #   make htmldocs   the documentation as a site, in build/htmldocs
 #   make check-examples  the programs of the tutorial and the recipes
 #   make model      the models of the queue and of the concurrency value, verified
+#   make clean      removes build
 .DELETE_ON_ERROR:
 STOCK := 6.1 6.12
 KERNEL := tools/vm/kernel
