@@ -223,33 +223,13 @@ static long aio_at_position(struct ioevq_aio *aio)
 
 	mutex_lock(&file->f_pos_lock);
 	aio->pos = file->f_pos;
-	ret = ioevq_aio_limit_size(aio, aio->pos);
-	if (!ret) {
-		aio->kiocb.ki_complete = NULL;
-		ret = aio_issue(aio, 0, false);
-		aio_end_write(aio);
-	}
+	aio->kiocb.ki_complete = NULL;
+	ret = aio_issue(aio, 0, false);
+	aio_end_write(aio);
 	if (ret > 0)
 		file->f_pos = aio->kiocb.ki_pos;
 	mutex_unlock(&file->f_pos_lock);
 	return ret;
-}
-
-/* A worker has no resource limits: the submitter's is applied by us, to a write at @pos. */
-int ioevq_aio_limit_size(struct ioevq_aio *aio, loff_t pos)
-{
-	struct inode *inode = file_inode(aio->kiocb.ki_filp);
-
-	if (aio->rw != WRITE || aio->limit == RLIM_INFINITY || !aio->len ||
-	    !S_ISREG(inode->i_mode))
-		return 0;
-	if (aio->kiocb.ki_flags & IOCB_APPEND)
-		pos = i_size_read(inode);
-	if (pos >= aio->limit)
-		return -EFBIG;
-	aio->len = min_t(u64, aio->len, aio->limit - pos);
-	iov_iter_truncate(&aio->iter, aio->len);
-	return 0;
 }
 
 static void aio_run(struct ioevq_lane_item *item)
@@ -262,9 +242,7 @@ static void aio_run(struct ioevq_lane_item *item)
 		return;
 	}
 	/* From here on the request may be gone at any time. */
-	if (!aio->at_position && ioevq_aio_limit_size(aio, aio->pos))
-		aio_finish(aio, -EFBIG);
-	else if (aio->run)
+	if (aio->run)
 		aio_finish(aio, aio->run(aio));
 	else if (aio->at_position)
 		aio_finish(aio, aio_at_position(aio));

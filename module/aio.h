@@ -27,7 +27,6 @@ struct ioevq_aio {
 	long ret;			/* of the attempt in progress */
 	atomic_t hands;			/* issuing or completing it */
 	int rw;				/* READ, WRITE; if it is none of these: see run */
-	unsigned long limit;		/* RLIMIT_FSIZE of the submitter */
 	long (*run)(struct ioevq_aio *aio);	/* constant; in a lane, NULL: read or write */
 	u32 op_flags;			/* constant; of the operation */
 	bool at_position;		/* constant; of the open file, which moves on */
@@ -53,7 +52,6 @@ ssize_t ioevq_import(const struct ioevq_req *req, int rw, struct iov_iter *iter,
 
 /* aio.c */
 void ioevq_aio_complete(struct kiocb *kiocb, long ret);
-int ioevq_aio_limit_size(struct ioevq_aio *aio, loff_t pos);
 int ioevq_aio_start(struct ioevq_aio *aio, bool after);
 bool ioevq_aio_cancel(struct ioevq_kreq *kreq);
 void ioevq_aio_release(struct ioevq_kreq *kreq);

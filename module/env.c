@@ -6,6 +6,7 @@
 #include <linux/kthread.h>
 #include <linux/memcontrol.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 
 #include "env.h"
 
@@ -25,6 +26,7 @@ void ioevq_env_capture(struct ioevq_env *env, bool needs_mm)
 		env->memcg = task_get_css(current, memory_cgrp_id);
 #endif
 	env->cred = get_current_cred();
+	env->fsize = rlimit(RLIMIT_FSIZE);
 #ifdef CONFIG_BLK_CGROUP
 	env->css = task_get_css(current, io_cgrp_id);
 #endif
@@ -45,6 +47,19 @@ void ioevq_env_drop(struct ioevq_env *env)
 }
 
 /*
+ * How large a file system lets a write make a file, under its own lock. A kernel thread has
+ * limits of its own, which nobody else looks at; the signal that tells of this one it ignores.
+ */
+static unsigned long set_fsize(unsigned long limit)
+{
+	struct rlimit *mine = &current->signal->rlim[RLIMIT_FSIZE];
+	unsigned long old = mine->rlim_cur;
+
+	WRITE_ONCE(mine->rlim_cur, limit);
+	return old;
+}
+
+/*
  * In a worker: be the submitter, until ioevq_env_leave(). False: the memory is gone, nobody
  * is left to see what would be put there. What is in @guise has references of its own: @env
  * may be gone when it is left.
@@ -57,6 +72,7 @@ bool ioevq_env_enter(const struct ioevq_env *env, struct ioevq_guise *guise)
 	guise->old = override_creds(env->cred);
 	if (guise->mm)
 		kthread_use_mm(guise->mm);
+	guise->fsize = set_fsize(env->fsize);
 	guise->memcg = env->memcg;
 #ifdef CONFIG_MEMCG
 	if (guise->memcg) {
@@ -81,6 +97,7 @@ void ioevq_env_leave(struct ioevq_guise *guise)
 		css_put(guise->memcg);
 	}
 #endif
+	set_fsize(guise->fsize);
 	if (guise->mm)
 		kthread_unuse_mm(guise->mm);
 	revert_creds(guise->old);

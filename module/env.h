@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Whom a worker works for: memory, credentials and block cgroup; see env.c. */
+/* Whom a worker works for: memory, credentials, limits and block cgroup; see env.c. */
 #ifndef IOEVQ_ENV_H
 #define IOEVQ_ENV_H
 
@@ -15,6 +15,7 @@ struct ioevq_env {
 	const struct cred *cred;
 	struct cgroup_subsys_state *css;	/* of block I/O */
 	struct cgroup_subsys_state *memcg;	/* who pays where no mm tells */
+	unsigned long fsize;		/* RLIMIT_FSIZE */
 };
 
 /* What a worker must undo; of its own, for the request may be gone by then. */
@@ -22,6 +23,7 @@ struct ioevq_guise {
 	struct mm_struct *mm;
 	const struct cred *old;
 	struct cgroup_subsys_state *memcg;
+	unsigned long fsize;
 };
 
 void ioevq_env_capture(struct ioevq_env *env, bool needs_mm);

@@ -106,6 +106,28 @@ ssize_t ioevq_import(const struct ioevq_req *req, int rw, struct iov_iter *iter,
 	return len;
 }
 
+/*
+ * Is there room at @pos? The size may change until the write is done, by others, too: then it
+ * is for the file system to say that, of whoever does it. See ioevq_env_enter().
+ */
+static int check_size_limit(struct ioevq_aio *aio, loff_t pos)
+{
+	struct inode *inode = file_inode(aio->kiocb.ki_filp);
+	unsigned long limit = rlimit(RLIMIT_FSIZE);
+
+	if (aio->rw != WRITE || limit == RLIM_INFINITY || !aio->len || !S_ISREG(inode->i_mode))
+		return 0;
+	if (aio->kiocb.ki_flags & IOCB_APPEND)
+		pos = i_size_read(inode);
+	if (pos >= limit) {
+		send_sig(SIGXFSZ, current, 0);
+		return -EFBIG;
+	}
+	aio->len = min_t(u64, aio->len, limit - pos);
+	iov_iter_truncate(&aio->iter, aio->len);
+	return 0;
+}
+
 static int aio_prepare(struct ioevq_aio *aio, const struct ioevq_req *req)
 {
 	struct kiocb *kiocb = &aio->kiocb;
@@ -128,7 +150,6 @@ static int aio_prepare(struct ioevq_aio *aio, const struct ioevq_req *req)
 	if (req->op_arg & ~(__force u32)IOEVQ_RWF_KNOWN)
 		return -EOPNOTSUPP;
 	aio->pos = aio->at_position ? 0 : req->off;
-	aio->limit = rlimit(RLIMIT_FSIZE);
 	kiocb->ki_complete = ioevq_aio_complete;
 	kiocb->ki_flags = file->f_iocb_flags | (aio->rw == WRITE ? IOCB_WRITE : 0);
 	kiocb->ki_ioprio = get_current_ioprio();
@@ -145,10 +166,7 @@ static int aio_prepare(struct ioevq_aio *aio, const struct ioevq_req *req)
 	if (err < 0)
 		return err;
 	/* Earlier requests may move the position on: then it has no room later. */
-	err = ioevq_aio_limit_size(aio, aio->at_position ? READ_ONCE(file->f_pos) : aio->pos);
-	if (err)
-		send_sig(SIGXFSZ, current, 0);
-	return err;
+	return check_size_limit(aio, aio->at_position ? READ_ONCE(file->f_pos) : aio->pos);
 }
 
 /* Of what has ended or was refused: here one may sleep. */

@@ -6,6 +6,7 @@
 
 #include "store.h"
 #include "offspring.h"
+#include "scaled.h"
 
 FIXTURE(limits)
 {
@@ -114,7 +115,7 @@ TEST_F(limits, law_14_offset_and_length)
 /* Files of one page at most, from now on; the signal that tells of it is in @set, and waits. */
 static int limit_files(sigset_t *set)
 {
-	struct rlimit limit = { 4096, 4096 };
+	const struct rlimit limit = { 4096, RLIM_INFINITY };
 
 	sigemptyset(set);
 	sigaddset(set, SIGXFSZ);
@@ -166,6 +167,40 @@ TEST_F(limits, law_13_limit_at_the_position)
 	EXPECT_EQ(-EFBIG, submit(&self->q, &req));
 	EXPECT_EQ(SIGXFSZ, sigtimedwait(&set, NULL, &none));
 	EXPECT_EQ(4096, lseek(self->s.fd, 0, SEEK_CUR));
+}
+
+#define CHUNK		(256 << 10)
+#define APPENDS		8
+
+/* Where the end of the file is others decide, and several of them at once. */
+TEST_F_TIMEOUT(limits, law_13_limit_at_the_end, 300)
+{
+	const struct rlimit limit = { CHUNK, CHUNK };
+	struct ioevq_req reqs[APPENDS];
+	struct ioevq_event evs[APPENDS];
+	char *buf = calloc(1, CHUNK);
+	unsigned int round;
+	sigset_t set;
+	int i, sum;
+
+	ASSERT_EQ(0, limit_files(&set));
+	ASSERT_EQ(0, setrlimit(RLIMIT_FSIZE, &limit));
+	for (round = 0; round < scaled(100); round++) {
+		ASSERT_EQ(0, ftruncate(self->s.fd, 0));
+		for (i = 0; i < APPENDS; i++) {
+			ioevq_prep_write(&reqs[i], self->s.fd, buf, CHUNK, 0, i);
+			reqs[i].op_arg = RWF_APPEND;
+		}
+		/* Those that come when it is full are refused. */
+		sum = ioevq_submit(&self->q, reqs, APPENDS);
+		ASSERT_LT(0, sum);
+		ASSERT_EQ(sum, enter_wait(&self->q, evs, sum, sum, BOUND_NS));
+		for (i = sum, sum = 0; i--;)
+			sum += evs[i].res == -EFBIG ? 0 : evs[i].res;
+		ASSERT_EQ(CHUNK, sum);
+		ASSERT_EQ(CHUNK, lseek(self->s.fd, 0, SEEK_END));
+	}
+	free(buf);
 }
 
 /* As much as the descriptor allows. */
