@@ -24,7 +24,7 @@ class EventLoop(asyncio.SelectorEventLoop):
     """asyncio's own loop for Unix, with a queue in the place of epoll."""
 
     def __init__(self, selector=None):
-        self._handlers = {}     # by request: who is told of its events
+        self._handlers = {}     # by user data: who is told of its events
         self._closed = True     # for __del__(), should there be no queue
         if selector is None:
             selector = Selector()
@@ -53,15 +53,17 @@ class EventLoop(asyncio.SelectorEventLoop):
             super()._write_to_self()
 
     def _on_event(self, event):
-        if event.request in self._handlers:
+        # Whoever can post may name any user data.
+        if event.request is not None and event.user_data in self._handlers:
             self.call_soon(self._call_handler, event)
 
     def _call_handler(self, event):
-        handler = self._handlers.get(event.request)
+        # Not that of the request: it may have been submitted again meanwhile.
+        handler = self._handlers.get(event.user_data)
         if handler is None:
             return
         if not event.more:
-            del self._handlers[event.request]
+            del self._handlers[event.user_data]
         handler(event)
 
     def close(self):
@@ -71,22 +73,21 @@ class EventLoop(asyncio.SelectorEventLoop):
     def watch(self, request, handler):
         """Submit a request, and call handler(event) for each of its events."""
         self._check_closed()
-        self._handlers[request] = handler
-        try:
-            self._selector.queue.submit(request)
-        except BaseException:
-            del self._handlers[request]
-            raise
-        if not request.pending:
-            # REQ_SKIP_SUCCESS: it was its answer.
-            self._handlers.pop(request, None)
+        # Its events are taken by this thread, later.
+        self._selector.queue.submit(request)
+        # If not, REQ_SKIP_SUCCESS: it was its answer.
+        if request.pending:
+            self._handlers[request.user_data] = handler
         return request
 
     def unwatch(self, request):
         """Cancel it. The handler is not called any more; what the request uses is kept until
         it has ended. False: it has."""
-        self._handlers.pop(request, None)
-        return self._cancel(request, request.user_data)
+        return self._unwatch(request, request._token)
+
+    def _unwatch(self, request, token):
+        self._handlers.pop(token, None)
+        return self._cancel(request, token)
 
     def _cancel(self, request, token):
         if self._selector is None or token is None or request.user_data != token:
@@ -110,13 +111,13 @@ class EventLoop(asyncio.SelectorEventLoop):
                 future.set_result(event)
 
         self.watch(request, handler)
-        if request.result is not None:
+        token = request.user_data
+        if token is None:
             return _request.Event(request, request.result, request.op, 0, 0, 0)
         try:
             return await future
         finally:
-            if request in self._handlers:
-                self.unwatch(request)
+            self._unwatch(request, token)
 
 
 class ChildWatcher(asyncio.AbstractChildWatcher):

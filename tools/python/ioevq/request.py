@@ -50,7 +50,8 @@ class Request:
     """
 
     __slots__ = ("op", "flags", "fd", "addr", "off", "len", "op_flags", "op_arg", "buf_index",
-                 "data", "buffer", "file", "result", "user_data", "_pin", "_writable", "_target")
+                 "data", "buffer", "file", "result", "user_data", "_token", "_pin", "_writable",
+                 "_target")
 
     def __init__(self, op, file=-1, data=None, *, addr=0, off=0, length=0, op_flags=0, op_arg=0):
         self.op, self.flags, self.file, self.data = op, 0, file, data
@@ -59,6 +60,7 @@ class Request:
         self.op_flags, self.op_arg, self.buf_index = op_flags, op_arg, 0
         self.buffer = self.result = self.user_data = self._pin = self._target = None
         self._writable = False
+        self._token = None      # the user data of its last submission, also when it has ended
 
     @property
     def pending(self):
@@ -84,7 +86,7 @@ class Request:
         except BaseException:
             self.end(None)
             raise
-        self.result, self.user_data = None, token
+        self.result, self.user_data, self._token = None, token, token
         return packed
 
     def end(self, result):

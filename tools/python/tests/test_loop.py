@@ -227,6 +227,61 @@ class Loop(Case):
 
         self.run_(main())
 
+    def test_watched_twice(self):
+        """It is refused, and the first is told all the same."""
+        async def main():
+            r, w = os.pipe()
+            request = ioevq.read(r, 8)
+            task = asyncio.create_task(self.loop.submit(request))
+            await asyncio.sleep(0)
+            self.assertRaises(ValueError, self.loop.watch, request, self.fail)
+            with self.assertRaises(ValueError):
+                await self.loop.submit(request)
+            os.write(w, b"data")
+            await task
+            self.assertEqual(request.bytes(), b"data")
+            os.close(r)
+            os.close(w)
+
+        self.run_(main())
+
+    def test_watched_again(self):
+        """The event of a submission goes to its own handler, and to none after unwatch()."""
+        async def main():
+            request, seen = ioevq.nop(), [[], [], []]
+            self.loop.watch(request, seen[0].append)
+            # Its event is taken, and the handler is about to be called.
+            self.loop._selector.select(30)
+            self.assertFalse(self.loop.unwatch(request))
+            self.loop.watch(request, seen[1].append)
+            first = request.user_data
+            self.loop._selector.select(30)
+            self.loop.watch(request, seen[2].append)
+            second = request.user_data
+            while not seen[2]:
+                await asyncio.sleep(0)
+            self.assertEqual([[event.user_data for event in events] for events in seen],
+                             [[], [first], [second]])
+            self.assertEqual(self.loop._handlers, {})
+
+        self.run_(main())
+
+    def test_submitted_again(self):
+        """Who has had its event does not end what the next one has submitted."""
+        async def main():
+            request = ioevq.timer(0)
+            task = asyncio.create_task(self.loop.submit(request))
+            await asyncio.sleep(0)
+            while request.pending:
+                self.loop._selector.select(30)
+            request.off = 3600 * 10 ** 9
+            self.loop.watch(request, print)
+            await task
+            self.assertTrue(request.pending)
+            self.assertTrue(self.loop.unwatch(request))
+
+        self.run_(main())
+
     def test_handler_raises(self):
         """As of every callback: the loop tells, and goes on."""
         async def main():
