@@ -26,10 +26,14 @@ class _Handle:
     def __init__(self, fill, *args):
         self.q = _abi.CQueue(fd=-1)
         check(fill(self.q, *args), "/dev/ioevq" if fill is lib.ioevq_open else None)
-        self._close = lib.ioevq_close
+        self._close, self._clear_alert = lib.ioevq_close, lib.ioevq_clear_alert
+        self.alerted = False
 
     def __del__(self):
         if self.q.fd >= 0:
+            # Those that it was for are back. Others who share the queue would hear it for ever.
+            if self.alerted:
+                self._clear_alert(self.q)
             self._close(self.q)
 
 
@@ -224,8 +228,8 @@ class Queue:
     def wait(self, min=1, max=64, timeout=None):
         """Wait for events, and take them: a list, of less than min if the time (in seconds) is
         over or the queue is alerted. Signals do not end it, unless a handler raises."""
-        handle = self._open()
-        events = self._take(handle, min, max, timeout)
+        # No name for the handle here: an exception would keep it with the frame.
+        events = self._take(self._open(), min, max, timeout)
         if self._handle is None:
             raise ValueError("the queue was closed")
         return events
@@ -321,6 +325,7 @@ class Queue:
             self._forget(request)
         # In a child of fork(2) they are threads of the parent, which would hear it.
         if ours and sys.getrefcount(handle) > 2:
+            handle.alerted = True
             lib.ioevq_alert(handle.q, 0)
 
     def _drain(self, handle):

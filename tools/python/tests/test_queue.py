@@ -119,9 +119,24 @@ class Life(Case):
             thread.join(30)
             self.assertFalse(thread.is_alive())
         self.assertEqual(len(caught), 3)
-        del caught[:]
         with self.assertRaises(OSError):
             os.fstat(fd)
+
+    def test_close_leaves_no_alert(self):
+        """Of a queue that another process has, too."""
+        with ioevq.Queue.attach(os.dup(self.q.fileno())) as other:
+            def consumer():
+                with self.assertRaises(ValueError):
+                    self.q.wait()
+
+            thread = threading.Thread(target=consumer)
+            thread.start()
+            while not other.info().waiting:
+                time.sleep(0.01)
+            self.q.close()
+            thread.join(30)
+            self.assertFalse(thread.is_alive())
+            self.assertEqual(other.wait(0), [])
 
     def test_concurrency(self):
         with ioevq.Queue(concurrency=1) as q:
