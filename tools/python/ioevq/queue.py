@@ -329,12 +329,18 @@ class Queue:
             lib.ioevq_alert(handle.q, 0)
 
     def _drain(self, handle):
-        """Until no memory is used any more."""
+        """Until no memory is used any more. Takes no events: the queue may be shared."""
+        pause = 0.001
         while True:
             pinned = [r for r in list(self._requests.values()) if r._pin is not None]
             waiting = False
             for request in pinned:
-                ret = self._end_now(handle, request.user_data)
+                token = request.user_data
+                # Another thread has taken its event just now.
+                if token is None:
+                    continue
+                # What has its final event is not found, whether or not that was taken.
+                ret = self._end_now(handle, token)
                 if ret == -errno.ENOENT or ret == 1:
                     self._forget(request, -errno.ECANCELED)
                 elif ret == 0 or -ret in (errno.EAGAIN, errno.EINTR, errno.ENOMEM, errno.EDQUOT):
@@ -345,13 +351,14 @@ class Queue:
                     self._requests.pop(request.user_data, None)
             if not waiting:
                 return
-            # Somebody else may take the event that this is about: look again.
-            self._take(handle, 1, 64, 0.1)
+            # Each look may leave an event of a cancel, for whoever takes it.
+            time.sleep(pause)
+            pause = min(2 * pause, 0.1)
 
     @staticmethod
     def _end_now(handle, token):
         """Cancel by user data. 1: nothing of it will follow; 0: not yet; or an errno."""
-        packed = _abi.REQ.pack(_abi.OP_CANCEL, _abi.REQ_SKIP_SUCCESS, -1, 0, token or 0, 0, 0,
+        packed = _abi.REQ.pack(_abi.OP_CANCEL, _abi.REQ_SKIP_SUCCESS, -1, 0, token, 0, 0,
                                _abi.CANCEL_USER_DATA, 0, 0)
         result = ctypes.c_int64(_abi.NO_RESULT)
         enter = _abi.Enter(reqs=ctypes.cast(packed, ctypes.c_void_p).value, nr_reqs=1,

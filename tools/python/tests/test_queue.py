@@ -344,11 +344,65 @@ class Buffers(Case):
         r, _ = self.pipe()
         request = self.q.submit(ioevq.read(r, 8))
         with mock.patch.object(self.q, "_end_now", return_value=0), \
-             mock.patch.object(self.q, "_take", side_effect=KeyboardInterrupt):
+             mock.patch("time.sleep", side_effect=KeyboardInterrupt):
             self.assertRaises(KeyboardInterrupt, self.q.close)
         self.assertTrue(self.q.closed)
         self.assertIn(request, ioevq.queue._immortal)
         self.assertRaises(BufferError, request.buffer.append, 0)
+
+    def test_close_takes_nothing(self):
+        """Events of a queue that is shared are for those who go on."""
+        end_now, calls = self.q._end_now, []
+
+        def late(handle, token):
+            calls.append(token)
+            return 0 if len(calls) < 3 else end_now(handle, token)
+
+        with ioevq.Queue.attach(os.dup(self.q.fileno())) as other:
+            r, _ = self.pipe()
+            request = self.q.submit(ioevq.read(r, 8))
+            token = request.user_data
+            for number in range(3):
+                other.post(number)
+            with mock.patch.object(self.q, "_end_now", late):
+                self.q.close()
+            request.buffer.append(0)
+            self.assertEqual(calls, [token] * 3)
+            # The last is that of the read.
+            self.assertEqual([event.data for event in other.wait(0)], [0, 1, 2, None])
+
+    def test_close_of_a_full_queue(self):
+        """Events that nobody takes do not keep it from being closed."""
+        path = "/sys/module/ioevq/parameters/max_requests"
+        with open(path) as file:
+            limit = file.read()
+        r, _ = self.pipe()
+        with ioevq.Queue(entries=2) as q:
+            request = q.submit(ioevq.read(r, 8))
+            with open(path, "w") as file:
+                file.write("8")
+            try:
+                with self.assertRaises(BlockingIOError):
+                    while True:
+                        q.post()
+                q.close()
+            finally:
+                with open(path, "w") as file:
+                    file.write(limit)
+        request.buffer.append(0)
+
+    def test_close_and_a_thread_that_has_taken(self):
+        """Nothing is cancelled for what has ended: user data 0 is that of others."""
+        r, w = self.pipe()
+        request = self.q.submit(ioevq.read(r, 8))
+        os.write(w, b"x")
+        # The thread is not done with it yet.
+        self.one()
+        self.q._requests[1] = request
+        request._pin = mock.Mock()
+        with mock.patch.object(self.q, "_end_now") as end_now:
+            self.q.close()
+        end_now.assert_not_called()
 
     def test_spare_memory_is_another_threads(self):
         class Taken(list):
