@@ -97,6 +97,11 @@ class Queue:
             raise ValueError("the queue is closed")
         return handle
 
+    def _call(self, function, *args):
+        # A name for the handle: another thread may close the queue meanwhile.
+        handle = self._open()
+        check(function(handle.q, *args))
+
     def _locked(self):
         """Nobody submits meanwhile, so that none is missed by who closes the queue."""
         if self._lock_pid != os.getpid():
@@ -130,22 +135,22 @@ class Queue:
     def info(self, op=_abi.OP_NOP):
         """Limits and state, as IOEVQ_IOC_INFO tells them."""
         info = _abi.Info(op=op)
-        check(lib.ioevq_info(self._open().q, info))
+        self._call(lib.ioevq_info, info)
         return info
 
     def restrict(self, ops):
-        check(lib.ioevq_restrict(self._open().q, ops))
+        self._call(lib.ioevq_restrict, ops)
 
     def set_concurrency(self, number):
         """How many consumers may run at once: 0 as many as there are CPUs, UNLIMITED."""
-        check(lib.ioevq_set_concurrency(self._open().q, number))
+        self._call(lib.ioevq_set_concurrency, number)
 
     def alert(self, user_data=0):
         """Every wait returns at once, with an event that has EVENT_ALERT, until clear_alert()."""
-        check(lib.ioevq_alert(self._open().q, user_data))
+        self._call(lib.ioevq_alert, user_data)
 
     def clear_alert(self):
-        check(lib.ioevq_clear_alert(self._open().q))
+        self._call(lib.ioevq_clear_alert)
 
     def submit(self, *requests):
         """Submit requests in one system call. Returns the first.
@@ -348,7 +353,7 @@ class Queue:
                 else:
                     # The queue is restricted, say.
                     _immortal.append(request)
-                    self._requests.pop(request.user_data, None)
+                    self._requests.pop(token, None)
             if not waiting:
                 return
             # Each look may leave an event of a cancel, for whoever takes it.

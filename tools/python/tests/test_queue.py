@@ -138,6 +138,20 @@ class Life(Case):
             self.assertFalse(thread.is_alive())
             self.assertEqual(other.wait(0), [])
 
+    def test_close_during_a_call(self):
+        """By another thread: the descriptor stays what it is until the call is over."""
+        ioctl = _abi.lib.ioevq_info
+
+        def late(handle, info):
+            self.q.close()
+            return ioctl(handle, info)
+
+        fd = self.q.fileno()
+        with mock.patch.object(_abi.lib, "ioevq_info", late):
+            self.assertEqual(self.q.info().abi_version, 1)
+        with self.assertRaises(OSError):
+            os.fstat(fd)
+
     def test_concurrency(self):
         with ioevq.Queue(concurrency=1) as q:
             self.assertEqual(q.info().concurrency, 1)
