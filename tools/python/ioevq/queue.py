@@ -4,6 +4,7 @@
 import contextlib
 import ctypes
 import errno
+import itertools
 import os
 import sys
 import threading
@@ -232,7 +233,8 @@ class Queue:
 
     def wait(self, min=1, max=64, timeout=None):
         """Wait for events, and take them: a list, of less than min if the time (in seconds) is
-        over or the queue is alerted. Signals do not end it, unless a handler raises."""
+        over or the queue is alerted, or what a signal handler that raised has left is less. Signals
+        do not end it, unless a handler raises."""
         # No name for the handle here: an exception would keep it with the frame.
         events = self._take(self._open(), min, max, timeout)
         if self._handle is None:
@@ -242,10 +244,9 @@ class Queue:
     def _take(self, handle, min, max, timeout):
         events = []
         try:
-            # Another thread may have it.
+            # In one call: a handler of a signal may raise between two. Until there is none left.
             with contextlib.suppress(IndexError):
-                while self._left and len(events) < max:
-                    events.append(self._left.popleft())
+                events.extend(itertools.islice(iter(self._left.popleft, None), max))
             if events:
                 self._finish(events)
                 return events
@@ -262,12 +263,12 @@ class Queue:
         try:
             events = self._events(array, self._enter(handle, array, min, max, timeout))
             self._finish(events)
+            array.clear(len(events))
+            self._spare.append(array)
         except BaseException:
             # Of a signal handler, perhaps. What was taken is for who comes next.
             self._left.extend(self._events(array, array.used()) if events is None else events)
             raise
-        array.clear(len(events))
-        self._spare.append(array)
         return events
 
     def _enter(self, handle, array, min, max, timeout):

@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -658,18 +659,39 @@ class Signals(Case):
         return lambda: setattr(after, name, real)
 
     def test_what_was_taken_is_not_lost(self):
-        for name in "_enter", "_events", "_finish":
+        for name, after in (("_enter", self.q), ("_events", self.q), ("_finish", self.q),
+                            ("clear", ioevq.queue._Array)):
             with self.subTest(name):
                 request = self.q.submit(ioevq.nop("first"))
                 self.q.post("second")
-                restore = self.interrupted(name, self.q)
+                restore = self.interrupted(name, after)
                 self.assertRaises(Interrupt, self.q.wait)
                 restore()
                 self.q.post("third")
-                self.assertEqual([e.data for e in self.q.wait(2)], ["first", "second"])
+                self.assertEqual([e.data for e in self.q.wait(2, timeout=30)],
+                                 ["first", "second"])
                 self.assertFalse(request.pending)
                 self.assertEqual(self.one().data, "third")
                 self.assertEqual(self.q._requests, {})
+
+    def test_what_was_left_is_not_lost(self):
+        """Where a handler of a signal could run: after a call of what is not Python's."""
+        def profile(frame, what, function):
+            if what in ("c_return", "c_exception") and function.__name__ in ("popleft", "extend"):
+                raise Interrupt
+
+        for number in range(3):
+            self.q.post(number)
+        self.q._left.extend(self.q.wait(3))
+        for _ in range(2):
+            sys.setprofile(profile)
+            try:
+                self.assertRaises(Interrupt, self.q.wait)
+            finally:
+                sys.setprofile(None)
+        self.assertEqual([e.data for e in self.q.wait(1, 2)], [0, 1])
+        self.assertEqual([e.data for e in self.q.wait()], [2])
+        self.assertRaises(ValueError, self.q.wait, 1, -1)
 
     def test_what_was_submitted_is_known(self):
         restore = self.interrupted("ioevq_enter", _abi.lib)
