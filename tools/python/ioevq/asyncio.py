@@ -245,9 +245,9 @@ class File:
         return done
 
     async def read(self, size=-1):
-        """As read() of an open file: size bytes, or all up to the end. Of a stream what there
-        is, up to size bytes."""
-        parts, left = [], size
+        """As read() of an open file: size bytes, or (-1, None) all up to the end. Of a stream what
+        there is, up to size bytes."""
+        parts, left = [], -1 if size is None else size
         while left:
             part = await self.pread(left if 0 < left < 1 << 20 else 1 << 20, self._position)
             if not part:

@@ -419,6 +419,8 @@ class Files(Case):
                 self.assertEqual(await file.read(), b"")
                 file.seek(0)
                 self.assertEqual(await file.read(), data + b"end")
+                file.seek(0)
+                self.assertEqual(await file.read(None), data + b"end")
                 self.assertEqual(file.seek(-3, os.SEEK_END), len(data))
                 self.assertEqual(file.seek(1, os.SEEK_CUR), len(data) + 1)
                 self.assertEqual(await file.read(1), b"n")
