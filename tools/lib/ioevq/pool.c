@@ -161,7 +161,8 @@ static void *work(void *arg)
 				return NULL;
 			continue;
 		}
-		if (!add(&pool->asleep, -1) && get(&pool->threads) < pool->max_threads)
+		/* Whether there may be one more is known under the lock alone: one may end. */
+		if (!add(&pool->asleep, -1))
 			add_worker(pool, true);
 		w = (struct ioevq_work *)(uintptr_t)ev.user_data;
 		if (w)
