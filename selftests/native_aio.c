@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Requests of io_submit(2), whose eventfd a queue watches. */
 #include "store.h"
+#include "ticks.h"
 
 #define N	100
 
@@ -95,6 +96,20 @@ TEST_F(native, law_14_no_such_context)
 	ASSERT_EQ(1, ioevq_take_native_aio(self->ctx, &ev, 1));
 	EXPECT_EQ(-EINVAL, ev.res);
 	EXPECT_EQ(1000, ev.user_data);
+}
+
+/* There is nothing, whatever else comes. */
+TEST_F(native, signals_are_no_errors)
+{
+	struct ioevq_event ev;
+	int ret;
+
+	ASSERT_EQ(0, tick(500));
+	do {
+		ret = ioevq_take_native_aio(self->ctx, &ev, 1);
+	} while (!ret && ticked() < 200);
+	EXPECT_EQ(0, ret);
+	ASSERT_EQ(0, tick(0));
 }
 
 TEST_HARNESS_MAIN

@@ -7,6 +7,7 @@
 
 #include "offspring.h"
 #include "expect.h"
+#include "ticks.h"
 
 #define SENDERS		4
 #define EACH		500
@@ -301,6 +302,21 @@ TEST_F(messages, law_14_refused)
 	EXPECT_EQ(-EBADF, ioevq_take_messages(-1, 5, &ev, text, MSG_SIZE, 1));
 	EXPECT_EQ(0, ioevq_take_messages(self->mq, 5, &ev, text, MSG_SIZE, 0));
 	EXPECT_EQ(1, ioevq_take_messages(self->mq, 5, &ev, text, MSG_SIZE, 1));
+}
+
+/* There is no message, whatever else comes. */
+TEST_F(messages, signals_are_no_errors)
+{
+	struct ioevq_event ev;
+	char text[MSG_SIZE];
+	int ret;
+
+	ASSERT_EQ(0, tick(500));
+	do {
+		ret = ioevq_take_messages(self->mq, 5, &ev, text, MSG_SIZE, 1);
+	} while (!ret && ticked() < 200);
+	EXPECT_EQ(0, ret);
+	ASSERT_EQ(0, tick(0));
 }
 
 TEST_HARNESS_MAIN

@@ -17,7 +17,8 @@ static int getevents(aio_context_t ctx, unsigned int max, struct io_event *done)
 	int saved = errno, ret = syscall(SYS_io_getevents, ctx, 0, max, done, &none);
 
 	if (ret < 0) {
-		ret = -errno;
+		/* There is none, and a signal: it did not wait for either. */
+		ret = errno == EINTR ? 0 : -errno;
 		errno = saved;
 	}
 	return ret;

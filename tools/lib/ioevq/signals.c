@@ -94,7 +94,8 @@ static ssize_t receive(int mq, void *text, size_t size, unsigned int *priority)
 	ssize_t n = syscall(SYS_mq_timedreceive, mq, text, size, priority, &past);
 
 	if (n < 0) {
-		n = errno == ETIMEDOUT ? -EAGAIN : -errno;
+		/* A signal is looked for first, where there is no message. */
+		n = errno == ETIMEDOUT || errno == EINTR ? -EAGAIN : -errno;
 		errno = saved;
 	}
 	return n;
