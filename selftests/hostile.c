@@ -80,6 +80,9 @@ TEST_F(hostile, law_12_hostile_ring_head)
 			TH_LOG("head = tail + %llx", (unsigned long long)wrong[i]);
 		EXPECT_EQ(-EBADFD, enter_wait(&self->q, evs, 1, 4, -1));
 		EXPECT_EQ(-EBADFD, enter_wait(&self->q, NULL, 1, 0, -1));
+		EXPECT_EQ(-EBADFD, ioevq_wait(&self->q, evs, 1, 4, IOEVQ_FOREVER));
+		EXPECT_EQ(-EBADFD, ioevq_wait(&self->q, evs, 1, 4, IOEVQ_NO_WAIT));
+		EXPECT_EQ(-EBADFD, ioevq_take_many(&self->q, evs, 4));
 		ASSERT_EQ(0, post_n(&self->q, ENTRIES, sent));
 		sent += ENTRIES;
 		EXPECT_EQ(-EBADFD, enter_wait(&self->q, evs, 1, 4, -1));

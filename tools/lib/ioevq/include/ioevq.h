@@ -343,6 +343,9 @@ static inline unsigned int ioevq_take_mapped(const struct ioevq *q, struct ioevq
 	do {
 		/* Pairs with the kernel's smp_store_release() of the tail. */
 		n = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE) - head;
+		/* Overtaken by others, or overwritten: the kernel can tell which. */
+		if (n > (__u64)q->mask + 1)
+			return 0;
 		for (i = 0; i < n && i < max; i++) {
 			events[i] = q->slots[(head + i) & q->mask];
 			/* The kernel has to see that this one is taken, for its timer to go on. */
