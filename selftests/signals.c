@@ -135,6 +135,38 @@ TEST_F(signals, law_02_up_to_the_limit)
 	EXPECT_TRUE(quiet(&self->q));
 }
 
+struct cancelled {
+	int fd;
+	int taken;
+};
+
+static void *take_and_die(void *arg)
+{
+	struct ioevq_event events[EACH];
+	struct cancelled *c = arg;
+
+	pthread_cancel(pthread_self());
+	c->taken = ioevq_take_signals(c->fd, 5, events, NULL, EACH);
+	pthread_testcancel();
+	return NULL;
+}
+
+/* A thread that is cancelled meanwhile is told what it has taken. */
+TEST_F(signals, no_cancellation_point)
+{
+	struct cancelled c = { .fd = self->fd };
+	pthread_t thread;
+	void *ret;
+	int i;
+
+	for (i = 0; i < 100; i++)
+		ASSERT_EQ(0, queue_signal(getpid(), SIGRTMIN, i));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, take_and_die, &c));
+	ASSERT_EQ(0, pthread_join(thread, &ret));
+	EXPECT_EQ(PTHREAD_CANCELED, ret);
+	EXPECT_EQ(100, c.taken);
+}
+
 /* The kernel keeps one of each that is below SIGRTMIN: signal(7). */
 TEST_F(signals, what_the_kernel_coalesces)
 {

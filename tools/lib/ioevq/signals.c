@@ -48,7 +48,8 @@ EXPORT int ioevq_watch_signals(const struct ioevq *q, const sigset_t *set, uint6
 static ssize_t read_signals(int fd, struct signalfd_siginfo *infos, unsigned int max)
 {
 	int saved = errno;
-	ssize_t n = read(fd, infos, max * sizeof(*infos));
+	/* No cancellation point: signals that were taken must not be lost. */
+	ssize_t n = syscall(SYS_read, fd, infos, max * sizeof(*infos));
 
 	if (n < 0) {
 		n = errno == EAGAIN ? 0 : -errno;
