@@ -214,7 +214,7 @@ int ioevq_post(const struct ioevq *q, uint64_t user_data, int64_t res, uint64_t 
  * For a program that moves over piece by piece: its requests name an eventfd
  * (IOCB_FLAG_RESFD) that the queue watches, IOEVQ_POLL_EDGE, and each event of that watch
  * is followed by a call of this until it returns less than @max. Does not wait. Returns how
- * many there were, or -EINVAL (no such context), -EFAULT.
+ * many there were, or -EINVAL (no such context).
  */
 int ioevq_take_native_aio(aio_context_t ctx, struct ioevq_event *events, unsigned int max);
 
@@ -242,7 +242,7 @@ int ioevq_watch_signals(const struct ioevq *q, const sigset_t *set, uint64_t use
  *
  * Takes signals of the process and of the calling thread, those with the lowest number
  * first, of one number in the order in which they were sent. Does not wait. Returns how
- * many there were, 0 to @max; or -EBADF, -EFAULT.
+ * many there were, 0 to @max; or -EBADF.
  */
 int ioevq_take_signals(int fd, uint64_t user_data, struct ioevq_event *events,
 		       struct signalfd_siginfo *infos, unsigned int max);
@@ -257,7 +257,7 @@ int ioevq_take_signals(int fd, uint64_t user_data, struct ioevq_event *events,
  * To be called for each event of a level-triggered watch (POLLIN). Highest priority first,
  * of one priority in the order in which they were sent. Does not wait, even if the
  * descriptor is not O_NONBLOCK. Returns how many there were, 0 to @max; or -EBADF,
- * -EMSGSIZE (@size), -EFAULT.
+ * -EMSGSIZE (@size), -EFAULT (@texts; the message is lost).
  */
 int ioevq_take_messages(int mq, uint64_t user_data, struct ioevq_event *events, void *texts,
 			size_t size, unsigned int max);
