@@ -52,6 +52,9 @@ TEST_F(clock, law_06_until_a_time_of_a_clock)
 		EXPECT_EQ(1, ioevq_wait_until(&self->q, &ev, 1, 1, clocks[i], 1));
 		EXPECT_EQ(i, ev.user_data);
 		ASSERT_EQ(0, ioevq_post(&self->q, i, 0, 0));
+		/* Whether or not there is an event. */
+		ASSERT_EQ(-EINVAL, ioevq_wait_until(&self->q, &ev, 1, 1, clocks[i], -2));
+		ASSERT_EQ(-EINVAL, ioevq_wait(&self->q, &ev, 1, 1, -2));
 		EXPECT_EQ(1, ioevq_wait_until(&self->q, &ev, 1, 1, clocks[i], IOEVQ_FOREVER));
 	}
 	EXPECT_EQ(-EINVAL, ioevq_wait_until(&self->q, &ev, 1, 1, CLOCK_TAI, 1));

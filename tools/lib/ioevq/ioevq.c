@@ -198,7 +198,7 @@ static int ioevq_take_or_enter(const struct ioevq *q, struct ioevq_event *events
 	unsigned int n = 0;
 	int ret;
 
-	if (!max || min > max)
+	if (!max || min > max || enter->timeout_ns < IOEVQ_FOREVER)
 		return -EINVAL;
 	if (!(ioevq_ring_flags(q) & (IOEVQ_RING_LIMITED | IOEVQ_RING_ALERT)))
 		n = ioevq_take_mapped(q, events, max);
