@@ -69,13 +69,23 @@ class Selector(selectors._BaseSelectorImpl):
         self._fd_to_key[key.fd] = key
         return key
 
+    def _events(self, timeout):
+        # All at once: a second look would find the same files ready.
+        events = self.queue.wait(1, max(len(self._watches) + 16, 64), timeout)
+        looked_at = 0
+        try:
+            for looked_at, event in enumerate(events, 1):
+                yield event
+        finally:
+            # on_event has raised, or a handler of a signal: the rest is for the next select().
+            self.queue._left.extendleft(reversed(events[looked_at:]))
+
     def select(self, timeout=None):
         until = None if timeout is None or timeout <= 0 else time.monotonic() + timeout
         while True:
             ready = []
             others = False
-            # All at once: a second look would find the same files ready.
-            for event in self.queue.wait(1, max(len(self._watches) + 16, 64), timeout):
+            for event in self._events(timeout):
                 request = event.request
                 if request is None or request.data is not self:
                     # None with OP_POLL: of a watch that was unregistered meanwhile.
@@ -84,7 +94,8 @@ class Selector(selectors._BaseSelectorImpl):
                         if self._on_event is not None:
                             self._on_event(event)
                     continue
-                if event.closed:
+                # Of a watch that was unregistered since it was taken, perhaps.
+                if event.closed or self._watches.get(request.fd) is not request:
                     continue
                 events = 0
                 if event.result & ~select.POLLIN:

@@ -5,6 +5,7 @@ import os
 import selectors
 import socket
 import unittest
+from unittest import mock
 
 import ioevq
 
@@ -84,6 +85,37 @@ class Selector(unittest.TestCase):
             while len(seen) < 2 or not s.select(30):
                 s.select(0)
             self.assertEqual([event.data for event in seen], ["timer", "message"])
+
+    def test_on_event_raises(self):
+        """What was taken with that event is told by the next select()."""
+        seen = []
+
+        def on_event(event):
+            seen.append(event.data)
+            if event.data == 1:
+                raise KeyboardInterrupt
+
+        with ioevq.Selector(on_event=on_event) as s:
+            for number in range(4):
+                s.queue.post(number)
+            self.assertRaises(KeyboardInterrupt, s.select, 30)
+            self.assertEqual(seen, [0, 1])
+            s.select(30)
+            self.assertEqual(seen, [0, 1, 2, 3])
+
+    def test_number_used_again_after_an_exception(self):
+        """Nor is anything of what was taken by then."""
+        with ioevq.Selector(on_event=mock.Mock(side_effect=[KeyboardInterrupt])) as s:
+            s.register(self.a, selectors.EVENT_READ, "old")
+            s.queue.post()
+            self.b.send(b"x")
+            self.assertRaises(KeyboardInterrupt, s.select, 30)
+            s.unregister(self.a)
+            c, d = socket.socketpair()
+            with c, d:
+                os.dup2(c.fileno(), self.a.fileno())
+                s.register(self.a, selectors.EVENT_READ, "new")
+                self.assertEqual(s.select(0), [])
 
 
 if __name__ == "__main__":
