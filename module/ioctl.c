@@ -78,6 +78,7 @@ static int submit(struct ioevq_queue *q, struct ioevq_enter *enter)
 	const struct ioevq_source *src;
 	struct ioevq_req req;
 	s64 res;
+	u32 first = 0, end = 0;	/* releases of files */
 	bool locked = false;
 	int err = 0;
 
@@ -102,6 +103,7 @@ static int submit(struct ioevq_queue *q, struct ioevq_enter *enter)
 			locked = true;
 			WRITE_ONCE(q->submitting, true);
 			q->sleepy = enter->min && enter->timeout_ns;
+			first = READ_ONCE(q->nr_releases);
 			ioevq_sweep(q);
 		}
 		trace_ioevq_submit(q, &req);
@@ -126,8 +128,9 @@ static int submit(struct ioevq_queue *q, struct ioevq_enter *enter)
 		/* What was cancelled leaves its file before we may sleep. */
 		ioevq_sweep(q);
 		WRITE_ONCE(q->submitting, false);
+		end = READ_ONCE(q->nr_releases);
 		ioevq_unlock(q);
-		ioevq_queue_wait_fput(q);
+		ioevq_wait_releases(q, first, end);
 	}
 	return err;
 }

@@ -24,7 +24,7 @@ struct ioevq_queue *ioevq_queue_from_file(struct file *file)
 	return file->f_op == &ioevq_fops ? file->private_data : NULL;
 }
 
-/* For what does not wait: free_work, and fput_work where there is no memory for another. */
+/* For free_work. */
 static struct workqueue_struct *queue_workqueue;
 
 /*
@@ -99,70 +99,6 @@ void ioevq_queue_put_inflight(struct ioevq_queue *q)
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
-/* A queue is released at the next tick: it may have such a work of its own. */
-static void fput_work(struct work_struct *work)
-{
-	struct ioevq_queue *q = container_of(work, struct ioevq_queue, fput_work);
-	struct file *file = q->last_of_file;
-
-	if (ioevq_queue_from_file(file))
-		fput(file);
-	else
-		__fput_sync(file);
-	/* Pairs with the acquire in ioevq_queue_releases(). */
-	smp_store_release(&q->last_of_file, NULL);
-	wake_up_var(&q->last_of_file);
-	ioevq_queue_put_inflight(q);
-}
-
-/* Is one still being released? If not, who has q->mutex need not wait to drop another. */
-bool ioevq_queue_releases(struct ioevq_queue *q)
-{
-	/* Pairs with the release in fput_work(). */
-	return smp_load_acquire(&q->last_of_file);
-}
-
-/*
- * Wait until files that were dropped are released, or for a signal: the release may take
- * as long as somebody else wants, that of a socket with SO_LINGER for one.
- */
-void ioevq_queue_wait_fput(struct ioevq_queue *q)
-{
-	wait_var_event_interruptible(&q->last_of_file, !ioevq_queue_releases(q));
-}
-
-/*
- * Drop a reference in the middle of an ioctl that may go to sleep. Were it the last,
- * because another thread has closed the file meanwhile, fput() would only note that it
- * has to be released when this thread returns to user space: the peer would see
- * nothing, and the event that we go to sleep for might be that of this very close. So
- * a kernel thread of the user's does it. It holds the queue, and not who closes that: a
- * socket may linger for as long as nobody reads what was sent.
- *
- * One at a time: under q->mutex, or because @file is q's own and nobody else has it.
- */
-void ioevq_queue_fput(struct ioevq_queue *q, struct file *file)
-{
-	struct workqueue_struct *closers;
-
-	lockdep_assert(lockdep_is_held(&q->mutex) || ioevq_queue_from_file(file) == q);
-
-	if (atomic_long_add_unless(&file->f_count, -1, 1))
-		return;
-	ioevq_queue_wait_fput(q);
-	if (ioevq_queue_releases(q)) {
-		/* A signal: we return soon. */
-		fput(file);
-		return;
-	}
-	closers = ioevq_user_closers(q->user);
-	spin_lock_irq(&q->lock);
-	q->inflight++;
-	spin_unlock_irq(&q->lock);
-	q->last_of_file = file;
-	queue_work(closers ?: queue_workqueue, &q->fput_work);
-}
-
 /* Of the queue that was opened last. */
 static atomic_t last_number;
 
@@ -190,7 +126,7 @@ struct ioevq_queue *ioevq_queue_new(void)
 	ioevq_nested_init(q);
 	ioevq_lanes_init(q);
 	INIT_WORK(&q->free_work, queue_free_work);
-	INIT_WORK(&q->fput_work, fput_work);
+	INIT_LIST_HEAD(&q->releases);
 	q->ring.number = atomic_inc_return(&last_number);
 	q->inflight = 1;
 	ioevq_spares_init(q);

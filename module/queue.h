@@ -50,7 +50,7 @@ struct ioevq_user {
 	refcount_t queues;
 	atomic_t requests;
 	struct workqueue_struct *workers;	/* NULL before the first file I/O */
-	struct workqueue_struct *closers;	/* NULL before the first of fput_work */
+	struct workqueue_struct *closers;	/* the same for releases; see release.c */
 };
 
 /* A worker of a queue, for what would block its submitter; see lane.c. */
@@ -85,7 +85,9 @@ struct ioevq_queue {
 	struct ioevq_clocks *clocks;	/* mutex to set, once; or NULL */
 	struct ioevq_rec *done;		/* lock; final records, to be swept */
 	struct ioevq_rec *done_posts;	/* lock; the same of messages, or to be used again */
-	unsigned int inflight;		/* lock; I/O not given back, lanes and fput_work running */
+	unsigned int inflight;		/* lock; I/O not given back, lanes and releases running */
+	struct list_head releases;	/* lock; of files; see release.c */
+	u32 nr_releases;		/* lock to change; so far */
 	unsigned int fences;		/* lock; cancels that wait */
 	struct list_head punted;	/* lock; work that waits for a lane */
 	struct ioevq_lane lanes[IOEVQ_MAX_LANES];	/* lock */
@@ -101,8 +103,6 @@ struct ioevq_queue {
 	wait_queue_head_t poll_wait;
 	struct irq_work poll_kick;
 	struct work_struct free_work;
-	struct work_struct fput_work;
-	struct file *last_of_file;	/* for fput_work until NULL; see ioevq_queue_fput() */
 	bool sleepy;			/* mutex; who submits is going to wait */
 	bool submitting;		/* mutex; it is somebody who submits that has it */
 	struct ioevq_buf **bufs;	/* mutex; registered, NULL: none */
@@ -139,9 +139,6 @@ int ioevq_queue_setup(struct ioevq_queue *q, const struct ioevq_setup *setup);
 int ioevq_queue_use_first(struct ioevq_queue *q);
 void ioevq_queue_state(struct ioevq_queue *q, struct ioevq_info *info);
 void ioevq_queue_put_inflight(struct ioevq_queue *q);
-void ioevq_queue_fput(struct ioevq_queue *q, struct file *file);
-bool ioevq_queue_releases(struct ioevq_queue *q);
-void ioevq_queue_wait_fput(struct ioevq_queue *q);
 int ioevq_queues_init(void);
 void ioevq_queues_exit(void);
 
@@ -159,6 +156,10 @@ static inline int ioevq_queue_use(struct ioevq_queue *q)
 {
 	return likely(ioevq_queue_ready(q)) ? 0 : ioevq_queue_use_first(q);
 }
+
+/* release.c */
+void ioevq_queue_fput(struct ioevq_queue *q, struct file *file);
+void ioevq_wait_releases(struct ioevq_queue *q, u32 first, u32 end);
 
 /* fdinfo.c */
 void ioevq_show_fdinfo(struct seq_file *m, struct file *file);

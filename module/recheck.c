@@ -213,8 +213,7 @@ bool ioevq_peek(struct ioevq_queue *q)
 	spin_lock_irq(&q->lock);
 	begin_look(q, &todo);
 	while (!ready && (kreq = list_first_entry_or_null(&todo, struct ioevq_kreq, recheck))) {
-		/* Nor do we wait for a release: it may want what our caller has locked. */
-		ready = ioevq_queue_releases(q) || look_at(kreq, false);
+		ready = look_at(kreq, false);
 		/* For who comes to take it; it may have asked again meanwhile. */
 		if (ready && kreq->state == IOEVQ_LIVE && list_empty(&kreq->recheck))
 			list_add(&kreq->recheck, &todo);

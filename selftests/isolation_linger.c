@@ -199,4 +199,64 @@ TEST_F(linger, law_11_of_a_process_that_is_killed)
 	close(t.peer);
 }
 
+struct closer {
+	struct ioevq q;
+	struct thing t[2];
+	pid_t tid;
+	int ret;
+	pthread_t thread;
+};
+
+/* Closes both, and goes to sleep until he is told of it. */
+static void *close_both(void *arg)
+{
+	struct closer *c = arg;
+	struct ioevq_event evs[2];
+	struct ioevq_req reqs[2];
+	struct ioevq_enter enter = {
+		.reqs = (uintptr_t)reqs, .nr_reqs = 2, .events = (uintptr_t)evs, .min = 2, .max = 2,
+		.timeout_ns = BOUND_NS,
+	};
+
+	__atomic_store_n(&c->tid, gettid(), __ATOMIC_RELEASE);
+	ioevq_prep_close(&reqs[0], c->t[0].fd, 1);
+	ioevq_prep_close(&reqs[1], c->t[1].fd, 2);
+	c->ret = ioevq_enter(&c->q, &enter);
+	return NULL;
+}
+
+static int has_closed(const struct closer *c)
+{
+	return fcntl(c->t[0].fd, F_GETFD) == -1 && fcntl(c->t[1].fd, F_GETFD) == -1 &&
+	       is_asleep(__atomic_load_n(&c->tid, __ATOMIC_ACQUIRE));
+}
+
+/* The queue is there for its other users: those who submit, too. */
+TEST_F(linger, law_02_those_who_close_keep_nobody)
+{
+	int fd = eventfd(1, EFD_CLOEXEC), i;
+	struct closer c = {};
+	char buf[4096];
+
+	ASSERT_EQ(0, ioevq_open(&c.q, 8, 0));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, make_lingering(&c.t[i]));
+		/* Or it would be a reset. */
+		ASSERT_EQ(1, read(c.t[i].fd, buf, 1));
+	}
+	ASSERT_EQ(0, pthread_create(&c.thread, NULL, close_both, &c));
+	ASSERT_TRUE(eventually(has_closed(&c)));
+	for (i = 0; i < 100; i++)
+		ASSERT_EQ(0, watch(&c.q, fd, POLLIN, IOEVQ_POLL_ONESHOT, i));
+	EXPECT_EQ(102, query(&c.q).available);
+	for (i = 0; i < 2; i++)
+		ASSERT_TRUE(eventually(read(c.t[i].peer, buf, sizeof(buf)) == 0));
+	ASSERT_EQ(0, pthread_join(c.thread, NULL));
+	EXPECT_EQ(2, c.ret);
+	for (i = 0; i < 2; i++)
+		close(c.t[i].peer);
+	close(fd);
+	ioevq_close(&c.q);
+}
+
 TEST_HARNESS_MAIN
