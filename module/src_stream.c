@@ -16,17 +16,25 @@ bool ioevq_is_stream(struct file *file)
 	return ioevq_is_pipe(file) || sock_from_file(file);
 }
 
-/*
- * The line of the file, if a request on it waits: one that is live has not been closed, so
- * that it is this file.
- */
+/* Has the file been closed, in whose place another one may be by now? */
+static bool is_closed(struct ioevq_stream *s)
+{
+	bool closed;
+
+	spin_lock_irq(&s->w.kreq.q->lock);
+	closed = s->closed || s->w.kreq.state != IOEVQ_LIVE;
+	spin_unlock_irq(&s->w.kreq.q->lock);
+	return closed;
+}
+
+/* The line of the file, if a request on it waits. */
 static struct ioevq_line *find_line(struct ioevq_queue *q, struct file *file)
 {
 	struct ioevq_kreq *kreq;
 
 	hlist_for_each_entry(kreq, ioevq_index_file(&q->index, file), by_file)
 		if (kreq->src == &stream_source && kreq->file == file &&
-		    READ_ONCE(kreq->state) == IOEVQ_LIVE && to_stream(kreq)->line)
+		    to_stream(kreq)->line && !is_closed(to_stream(kreq)))
 			return to_stream(kreq)->line;
 	return NULL;
 }
