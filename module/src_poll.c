@@ -272,7 +272,7 @@ static int poll_file(struct ioevq_watch *w, struct file *file, const struct ioev
 	w->is_master = compat_is_silent_master(file);
 	w->spare = &w->more;
 	if (inner)
-		return poll_arm_queue(w, file, inner, req->len);
+		return poll_arm_queue(w, file, inner, min_t(u64, req->len, U32_MAX));
 	return w->is_master ? poll_arm_master(w, file) : poll_arm(w, file);
 }
 
