@@ -66,10 +66,15 @@ static inline unsigned int requests(const struct ioevq *q)
 {
 	struct ioevq_info info = { .op = IOEVQ_OP_NOP };
 	struct ioevq_enter enter = {};
+	int ret;
 
-	if (ioevq_enter(q, &enter) < 0 || ioevq_info(q, &info))
-		return -1;
-	return info.requests;
+	ret = ioevq_enter(q, &enter);
+	if (ret >= 0)
+		ret = ioevq_info(q, &info);
+	if (!ret)
+		return info.requests;
+	fprintf(stderr, "# requests: %s\n", strerror(-ret));
+	return -1;
 }
 
 static inline long long now_ns(void)
