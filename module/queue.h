@@ -88,7 +88,7 @@ struct ioevq_queue {
 	unsigned int inflight;		/* lock; I/O not given back, lanes and releases running */
 	struct list_head releases;	/* lock; of files; see release.c */
 	u32 nr_releases;		/* lock to change; so far */
-	unsigned int fences;		/* lock; cancels that wait */
+	unsigned int fences;		/* lock; cancels that wait, or were not charged */
 	struct list_head punted;	/* lock; work that waits for a lane */
 	struct ioevq_lane lanes[IOEVQ_MAX_LANES];	/* lock */
 

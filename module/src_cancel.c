@@ -36,7 +36,9 @@ struct ioevq_kreq *ioevq_fence_passed(struct ioevq_cancel *fence)
 
 	if (--fence->waits_for)
 		return NULL;
-	fence->kreq.q->fences--;
+	/* Else it is one of them until its event is in the ring: what bounds those in memory. */
+	if (fence->kreq.charged)
+		fence->kreq.q->fences--;
 	fence->kreq.rec.ev.res = fence->closes ? fence->res : fence->matched;
 	fence->kreq.rec.ev.data = fence->closes ? fence->matched : 0;
 	return &fence->kreq;
@@ -170,7 +172,9 @@ static int end_submit(struct ioevq_cancel *c)
 	spin_lock_irq(&q->lock);
 	if (ioevq_fence_passed(c)) {
 		skip = c->kreq.skip && !c->res;
-		if (!skip)
+		if (skip)
+			q->fences--;
+		else
 			ioevq_complete_locked(&c->kreq, c->kreq.rec.ev.res, 0,
 					      c->kreq.rec.ev.data, true);
 		spin_unlock_irq(&q->lock);
@@ -238,6 +242,16 @@ static int close_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq,
 	return err;
 }
 
+/* It was to have no event, was not charged for that, and had one. */
+static void cancel_release(struct ioevq_kreq *kreq)
+{
+	if (kreq->charged)
+		return;
+	spin_lock_irq(&kreq->q->lock);
+	kreq->q->fences--;
+	spin_unlock_irq(&kreq->q->lock);
+}
+
 const struct ioevq_source ioevq_src_cancel = {
 	.size = sizeof(struct ioevq_cancel),
 	.op_flags = IOEVQ_CANCEL_USER_DATA | IOEVQ_CANCEL_FD | IOEVQ_CANCEL_OP |
@@ -245,6 +259,7 @@ const struct ioevq_source ioevq_src_cancel = {
 	.req_flags = IOEVQ_REQ_SKIP_SUCCESS,
 	.uses = IOEVQ_USES_FD | IOEVQ_USES_ADDR | IOEVQ_USES_LEN,
 	.submit = cancel_submit,
+	.release = cancel_release,
 };
 
 const struct ioevq_source ioevq_src_close = {
@@ -252,4 +267,5 @@ const struct ioevq_source ioevq_src_close = {
 	.req_flags = IOEVQ_REQ_SKIP_SUCCESS,
 	.uses = IOEVQ_USES_FD,
 	.submit = close_submit,
+	.release = cancel_release,
 };

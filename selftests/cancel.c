@@ -303,6 +303,52 @@ TEST_F_TIMEOUT(cancel, law_09_file_io_under_way, 600)
 	close(fd);
 }
 
+static int cancel_quietly(const struct ioevq *q, uint64_t user_data)
+{
+	struct ioevq_req req;
+
+	ioevq_prep_cancel(&req, IOEVQ_CANCEL_USER_DATA, user_data, -1, 0, FENCE);
+	req.flags = IOEVQ_REQ_SKIP_SUCCESS;
+	return submit(q, &req);
+}
+
+static int cancel_until_refused(const struct ioevq *q, uint64_t user_data, int *ret)
+{
+	int n;
+
+	for (n = 0; n < 1000; n++) {
+		*ret = cancel_quietly(q, user_data);
+		if (*ret)
+			break;
+	}
+	return n;
+}
+
+/* What is to have no event is not charged: if it has one there are few all the same. */
+TEST_F(cancel, law_13_cancels_that_have_an_event_after_all)
+{
+	struct ioevq_event evs[80];
+	struct slow_io s;
+	struct ioevq q;
+	int ret, i;
+
+	ASSERT_EQ(0, ioevq_open(&q, 4, 0));
+	ASSERT_EQ(0, slow_make(&s));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, slow_read(&q, &s, i, i));
+		ASSERT_EQ(0, slow_started(&s));
+		EXPECT_EQ(i ? 3 : 64, cancel_until_refused(&q, i, &ret));
+		EXPECT_EQ(-EAGAIN, ret);
+		ASSERT_EQ(0, slow_finish(&s, i));
+		ASSERT_TRUE(eventually(query(&q).available == (i ? 69 : 65)));
+	}
+	EXPECT_EQ(69, enter_wait(&q, evs, 69, 80, 0));
+	EXPECT_EQ(-ENOENT, cancel_quietly(&q, 0));
+	EXPECT_EQ(0, requests(&q));
+	slow_end(&s);
+	ioevq_close(&q);
+}
+
 /* Cancels that wait are limited, and the limit is given back. */
 TEST_F(cancel, law_14_cancels_that_wait)
 {
