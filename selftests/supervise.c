@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* ioevq supervise: it starts services, and again when they end, and its log tells how. */
+#include <pty.h>
+
 #include "supervised.h"
 
 FIXTURE(supervise)
@@ -156,6 +158,31 @@ TEST_F(supervise, a_service_begins_clean)
 	EXPECT_EQ(pid, group);
 	EXPECT_EQ(pid, session);
 	EXPECT_EQ(0, terminal);
+}
+
+/* Its terminal is stopped, as by Ctrl-S: the log waits, and nothing else does. */
+TEST_F(supervise, a_terminal_that_is_stopped)
+{
+	static const char *const args[] = {
+		"--control", "sock", "--backoff", "0.05..0.05", "services", NULL
+	};
+	int master, terminal;
+
+	ASSERT_EQ(0, put("services", "a: echo >>ran; exit 1\n"));
+	ASSERT_EQ(0, openpty(&master, &terminal, NULL, NULL, NULL));
+	ASSERT_EQ(0, tcflow(terminal, TCOOFF));
+	self->s.pid = spawn_ioevq(&self->s, -1, terminal, args);
+	EXPECT_TRUE(eventually(strlen(contents("ran")) >= 3));
+	EXPECT_EQ(1, told("pid") == self->s.pid);
+	/* Nobody else's writes to it are other than before. */
+	EXPECT_EQ(0, fcntl(terminal, F_GETFL) & O_NONBLOCK);
+	ASSERT_EQ(0, tcflow(terminal, TCOON));
+	read_until(master, " exited 1, ");
+	EXPECT_NE(NULL, strstr(said, " runs 1 services of services\r\n"));
+	EXPECT_NE(NULL, strstr(said, " exited 1, "));
+	EXPECT_EQ(0, stops(&self->s));
+	close(terminal);
+	close(master);
 }
 
 static const struct {

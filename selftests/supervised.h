@@ -252,6 +252,20 @@ static inline double told(const char *key)
 	return p ? strtod(p + strlen(quoted), NULL) : -1;
 }
 
+/* What comes from a terminal, until this is there. */
+static inline void read_until(int fd, const char *text)
+{
+	long long end = now_ns() + BOUND_NS;
+	size_t n = 0;
+	ssize_t got;
+
+	do {
+		got = read(fd, said + n, sizeof(said) - 1 - n);
+		n += got > 0 ? got : 0;
+		said[n] = 0;
+	} while (got > 0 && now_ns() < end && !strstr(said, text));
+}
+
 /* Processes with that parent in this state; of the whole machine */
 static inline int children_of(pid_t parent, char state)
 {

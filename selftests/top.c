@@ -113,20 +113,6 @@ TEST_F(top, a_table)
 	EXPECT_NE(NULL, strstr(p, "      6       2       2       -     0  poll 2, timer 1\n"));
 }
 
-/* What comes from a terminal, until this is there. */
-static void read_until(int fd, const char *text)
-{
-	long long end = now_ns() + BOUND_NS;
-	size_t n = 0;
-	ssize_t got;
-
-	do {
-		got = read(fd, said + n, sizeof(said) - 1 - n);
-		n += got > 0 ? got : 0;
-		said[n] = 0;
-	} while (got > 0 && now_ns() < end && !strstr(said, text));
-}
-
 /* On a terminal: it draws, and ends by a key. */
 TEST_F(top, a_screen)
 {

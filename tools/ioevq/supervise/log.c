@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <string.h>
 #include <time.h>
@@ -26,7 +27,7 @@ static struct {
 	unsigned int lines, lines_writing;
 	unsigned long long lost, told_lost;
 	int err;		/* why */
-	bool direct;		/* nothing that the queue can write to: a terminal */
+	bool direct;		/* the queue cannot write to it: a terminal */
 	bool reopen;
 } l = { .fd = STDERR_FILENO };
 
@@ -57,6 +58,30 @@ static size_t stamp(char *text, size_t size, const char *name, pid_t pid)
 
 static void done(ssize_t res);
 
+/*
+ * A description of the terminal that is ours alone: a write to it does not wait, and no service
+ * finds that changed. Where we may not open it (it is another user's) a write may wait.
+ */
+static void open_terminal(void)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", l.fd);
+	fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd >= 0)
+		l.fd = fd;
+}
+
+/* The queue tells when it can be written to: 0, or a negative errno. */
+static int await_room(void)
+{
+	struct ioevq_req req;
+
+	ioevq_prep_poll(&req, l.fd, POLLOUT, IOEVQ_POLL_ONESHOT, TAG(KIND_LOG, 0));
+	return submit(&req);
+}
+
 static void write_directly(void)
 {
 	const char *text = &l.text[!l.filling][l.written];
@@ -65,6 +90,8 @@ static void write_directly(void)
 	do {
 		n = write(l.fd, text, l.writing - l.written);
 	} while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN && !await_room())
+		return;
 	done(n < 0 ? -errno : n);
 }
 
@@ -80,7 +107,13 @@ static void go_on(void)
 		err = submit(&req);
 		if (!err)
 			return;
-		l.direct = err == -ESPIPE || err == -EOPNOTSUPP;
+		if (err != -ESPIPE && err != -EOPNOTSUPP) {
+			done(err);
+			return;
+		}
+		l.direct = true;
+		if (err == -ESPIPE && !sv.log)
+			open_terminal();
 	}
 	write_directly();
 }
@@ -128,7 +161,10 @@ static void done(ssize_t res)
 
 void log_event(const struct ioevq_event *ev)
 {
-	done((ssize_t)ev->res);
+	if (ev->op == IOEVQ_OP_POLL && ev->res > 0)
+		write_directly();
+	else
+		done((ssize_t)ev->res);
 	begin();
 }
 
