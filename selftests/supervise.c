@@ -185,6 +185,26 @@ TEST_F(supervise, a_terminal_that_is_stopped)
 	close(master);
 }
 
+/* Nobody reads it, or nobody does any more where it is to be opened anew. */
+TEST_F(supervise, a_log_that_is_a_fifo)
+{
+	int fd;
+
+	ASSERT_EQ(0, put("services", "a: exec sleep 1000\n"));
+	ASSERT_EQ(0, mkfifo("fifo", 0600));
+	EXPECT_EQ(1, RUN(&self->s, "--control", "none", "--log", "fifo", "services"));
+	EXPECT_TRUE(begins("err", "ioevq: fifo: No such device or address: "));
+	fd = open("fifo", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	self->s.pid = SPAWN(&self->s, "--control", "sock", "--log", "fifo", "services");
+	ASSERT_TRUE(eventually(told("running") == 1));
+	EXPECT_LT(0, read(fd, said, sizeof(said)));
+	close(fd);
+	ASSERT_EQ(0, kill(self->s.pid, SIGHUP));
+	EXPECT_TRUE(eventually(told("log_lost") > 0));
+	EXPECT_EQ(0, stops(&self->s));
+}
+
 static const struct {
 	const char *text, *says;
 } wrong[] = {

@@ -130,13 +130,16 @@ static inline int wait_for(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
-/* A short run of it: the exit status; what it says is in the files out and err. */
-#define RUN(s, ...)							\
+/* It begins; what it says is in the files out and err. */
+#define SPAWN(s, ...)							\
 ({									\
 	const char *__args[MAX_ARGS] = { __VA_ARGS__ };			\
 									\
-	wait_for(spawn_ioevq(s, -1, -1, __args));			\
+	spawn_ioevq(s, -1, -1, __args);					\
 })
+
+/* A short run of it: the exit status */
+#define RUN(s, ...)	wait_for(SPAWN(s, __VA_ARGS__))
 
 /* Supervise what the file or directory "services" says. */
 #define START(s, ...)							\

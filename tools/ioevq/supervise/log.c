@@ -190,13 +190,20 @@ unsigned long long log_lost(void)
 	return l.lost;
 }
 
+/* Without a reader, a FIFO is an error. */
+static int open_file(void)
+{
+	return open(sv.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+		    0644);
+}
+
 int log_open(void)
 {
 	int fd;
 
 	if (!sv.log)
 		return 0;
-	fd = open(sv.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+	fd = open_file();
 	if (fd < 0) {
 		complain("%s: %s: name a file that can be written to by --log", sv.log,
 			 strerror(errno));
@@ -214,7 +221,7 @@ void log_reopen(void)
 	l.reopen = sv.log && l.writing;
 	if (!sv.log || l.writing)
 		return;
-	fd = open(sv.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+	fd = open_file();
 	if (fd < 0) {
 		log_line(NULL, "cannot open %s anew: %s", sv.log, strerror(errno));
 		return;
