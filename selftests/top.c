@@ -165,6 +165,26 @@ TEST_F(top, says_what_is_wrong)
 	EXPECT_STREQ("ioevq: there is no process 4194304\n", contents("err"));
 }
 
+/* What cannot be printed, of whatever command, is no success. */
+TEST_F(top, a_full_output)
+{
+	static const char *const commands[] = { "info", "top", "bench", "supervise", "trace" };
+	static const char *const help[] = { "--help", NULL }, *const json[] = { "--json", NULL };
+	int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
+		self->s.command = commands[i];
+		EXPECT_EQ(1, wait_for(spawn_ioevq(&self->s, fd, -1, help)));
+		EXPECT_STREQ("ioevq: standard output: No space left on device\n", contents("err"));
+		if (i >= 2)
+			continue;
+		EXPECT_EQ(1, wait_for(spawn_ioevq(&self->s, fd, -1, json)));
+		EXPECT_STREQ("ioevq: standard output: No space left on device\n", contents("err"));
+	}
+	close(fd);
+}
+
 TEST_F(top, info)
 {
 	self->s.command = "info";

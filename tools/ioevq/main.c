@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* ioevq: the command, by table. */
+#include <errno.h>
 #include <string.h>
 
 #include "ioevq.h"
@@ -23,6 +24,16 @@ static void show_usage(FILE *to)
 	fputs("\nioevq COMMAND --help tells more.\n", to);
 }
 
+/* What was printed may be in a buffer still, or be lost already: then the status says so. */
+static int end_output(int status)
+{
+	errno = 0;
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	complain("standard output: %s", errno ? strerror(errno) : "not all of it was written");
+	return status ?: 1;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned int i;
@@ -33,11 +44,11 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
 		show_usage(stdout);
-		return 0;
+		return end_output(0);
 	}
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].main(argc - 1, argv + 1);
+			return end_output(commands[i].main(argc - 1, argv + 1));
 	complain("no command '%s': see ioevq --help", argv[1]);
 	return EXIT_USAGE;
 }

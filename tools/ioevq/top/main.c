@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* ioevq top: the command line. */
-#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
@@ -175,9 +174,5 @@ int top_main(int argc, char **argv)
 	else
 		show_text(&view);
 	view_free(&view);
-	if (fflush(stdout)) {
-		complain("standard output: %s", strerror(errno));
-		return 1;
-	}
 	return 0;
 }
