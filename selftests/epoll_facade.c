@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the epoll of /dev/ioevq does that the kernel's need not. */
+#include <linux/capability.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "epoll_test.h"
 #include "scaled.h"
@@ -338,6 +341,37 @@ TEST(the_command_says_why_it_does_not)
 	EXPECT_NE(NULL, strstr(out, "statically linked"));
 	EXPECT_EQ(0, RUN("--epoll", "true"));
 	EXPECT_STREQ("", out);
+}
+
+/* A program with capabilities, which root has anyway */
+TEST(the_command_refuses_a_program_that_gains_capabilities)
+{
+	const struct vfs_cap_data caps = {
+		.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE,
+		.data[0].permitted = 1 << CAP_NET_BIND_SERVICE,
+	};
+	char dir[] = "/tmp/facade.XXXXXX", program[64], command[96], out[4096];
+	int status;
+	pid_t pid;
+
+	ASSERT_NE(NULL, mkdtemp(dir));
+	ASSERT_EQ(0, chmod(dir, 0755));
+	snprintf(program, sizeof(program), "%s/true", dir);
+	snprintf(command, sizeof(command), "cp /bin/true %s", program);
+	ASSERT_EQ(0, system(command));
+	ASSERT_EQ(0, setxattr(program, "security.capability", &caps, sizeof(caps), 0));
+	EXPECT_EQ(0, RUN("--epoll", program));
+	pid = fork();
+	if (!pid) {
+		if (setresuid(65534, 65534, 65534))
+			_exit(98);
+		status = RUN("--epoll", program);
+		_exit(strstr(out, "rights that are not yours") ? status : 97);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(126, WEXITSTATUS(status));
+	unlink(program);
+	rmdir(dir);
 }
 
 TEST_HARNESS_MAIN

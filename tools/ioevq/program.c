@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "ioevq.h"
@@ -32,17 +33,27 @@ static bool has_loader(int fd)
 	return false;
 }
 
+/* Would it run with rights that we do not have? Root has the capabilities of any file. */
+static bool gains_rights(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return false;
+	return (st.st_mode & S_ISUID && st.st_uid != geteuid()) ||
+	       ((st.st_mode & (S_ISGID | 0010)) == (S_ISGID | 0010) && st.st_gid != getegid()) ||
+	       (getuid() && getxattr(path, "security.capability", NULL, 0) > 0);
+}
+
 /* Both run on without the library, and would say nothing of it. */
 static int check_preload(const char *path)
 {
-	struct stat st;
 	int fd;
 	bool loads;
 
-	if (!stat(path, &st) &&
-	    ((st.st_mode & S_ISUID && st.st_uid != geteuid()) ||
-	     ((st.st_mode & (S_ISGID | 0010)) == (S_ISGID | 0010) && st.st_gid != getegid()))) {
-		complain("%s: runs with another's rights, so that LD_PRELOAD is ignored", path);
+	if (gains_rights(path)) {
+		complain("%s: runs with rights that are not yours, so that LD_PRELOAD is ignored",
+			 path);
 		return EXIT_NOT_EXECUTABLE;
 	}
 	fd = open(path, O_RDONLY | O_CLOEXEC);
