@@ -238,6 +238,10 @@ TEST_F(supervise, says_what_is_wrong_with_a_file)
 	EXPECT_EQ(2, RUN(&self->s, "--check", "dir"));
 	EXPECT_STREQ("ioevq: dir: a: cannot be executed: chmod +x, or move it away\n"
 		     "ioevq: dir: b: a directory without a program 'run'\n", contents("err"));
+	/* A name makes no line of its own, and does nothing to a terminal. */
+	ASSERT_EQ(0, mkdir("odd", 0755) || put("odd/a\nb\033[2J\x7f\xc3\xa9", ""));
+	EXPECT_EQ(2, RUN(&self->s, "--check", "odd"));
+	EXPECT_TRUE(begins("err", "ioevq: odd: a?b?[2J???: cannot be executed: "));
 }
 
 TEST_F(supervise, says_what_is_wrong_with_its_arguments)

@@ -55,5 +55,7 @@ void json_string(FILE *to, const char *text);
  */
 const char *op_name(unsigned int op);
 int op_by_name(const char *name);
+/* A ? for what is not ASCII text: a terminal might obey it, or a log have one line more. */
+void make_plain(char *text);
 
 #endif

@@ -78,21 +78,17 @@ static bool read_fdinfo(struct queue *q, int proc)
 	return is_queue;
 }
 
-/* Without what a terminal might take for more than text. */
 static void read_command(struct queue *q, int proc)
 {
 	int fd = openat(proc, "comm", O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? 0 : read(fd, q->command, sizeof(q->command) - 1);
-	char *p;
 
 	if (fd >= 0)
 		close(fd);
 	q->command[n > 0 ? n : 0] = 0;
 	if (n > 0 && q->command[n - 1] == '\n')
 		q->command[n - 1] = 0;
-	for (p = q->command; *p; p++)
-		if (*p < ' ' || *p == 0x7f)
-			*p = '?';
+	make_plain(q->command);
 }
 
 bool queue_is_same(const struct queue *a, const struct queue *b)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Numbers of the interface, as words. */
+/* Numbers of the interface, as words; and words that may be shown. */
 #include <ioevq.h>
 #include <strings.h>
 
@@ -33,4 +33,11 @@ int op_by_name(const char *name)
 		if (!strcasecmp(name, ops[i]))
 			return i;
 	return -1;
+}
+
+void make_plain(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
 }

@@ -91,6 +91,7 @@ static int load_directory(const char *path, struct spec **list, complaint_fn *co
 			  load_entry(path, entries[i]->d_name, last);
 		if (problem) {
 			snprintf(text, sizeof(text), "%s: %s", entries[i]->d_name, problem);
+			make_plain(text);
 			complaint(arg, 0, text);
 			bad++;
 		} else if (*last) {
