@@ -178,6 +178,54 @@ TEST_F(trace, nothing_is_left)
 	EXPECT_FALSE(exists(path));
 }
 
+/* Two lines or so */
+static void post_and_take(struct _test_data_trace *f)
+{
+	struct ioevq_event ev;
+
+	ioevq_post(&f->q, 1, 2, 3);
+	enter_wait(&f->q, &ev, 1, 1, BOUND_NS);
+}
+
+static int has_ended(pid_t pid)
+{
+	siginfo_t info = {};
+
+	return !waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid == pid;
+}
+
+TEST_F(trace, a_full_output)
+{
+	const char *const args[] = { "--queue", self->number, NULL };
+	int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+	self->s.pid = spawn_ioevq(&self->s, fd, -1, args);
+	close(fd);
+	EXPECT_TRUE(eventually((post_and_take(self), has_ended(self->s.pid))));
+	EXPECT_EQ(1, ends(&self->s));
+	EXPECT_STREQ("ioevq: output: No space left on device\n", contents("err"));
+}
+
+/* Whoever reads it does not: it can be told to end, and that is no error. */
+TEST_F(trace, an_output_that_blocks)
+{
+	const char *const args[] = { "--queue", self->number, NULL };
+	char path[64];
+	int fds[2];
+
+	ASSERT_EQ(0, pipe2(fds, O_CLOEXEC));
+	ASSERT_EQ(4096, fcntl(fds[1], F_SETPIPE_SZ, 4096));
+	ASSERT_EQ(4096, write(fds[1], said, 4096));
+	self->s.pid = spawn_ioevq(&self->s, fds[1], -1, args);
+	close(fds[1]);
+	/* It is in write(2). */
+	snprintf(path, sizeof(path), "/proc/%d/syscall", self->s.pid);
+	ASSERT_TRUE(eventually((post_and_take(self), begins(path, "1 0x1 "))));
+	EXPECT_EQ(0, stops_by(&self->s, SIGTERM));
+	EXPECT_STREQ("", contents("err"));
+	close(fds[0]);
+}
+
 TEST_F(trace, says_what_is_wrong)
 {
 	EXPECT_EQ(0, RUN(&self->s, "--help"));

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -45,6 +46,7 @@ static struct {
 	unsigned int nr;
 	const char *output;
 	FILE *to;
+	int err;			/* why that is incomplete */
 } opt = { .filter = { .op = -1 } };
 
 static atomic_bool ends;
@@ -92,12 +94,40 @@ static bool is_by_caller(const struct record *r)
 static void show(const struct record *r, void *arg)
 {
 	(void)arg;
+	if (opt.err)
+		return;
 	if (opt.pid && !is_known(r->value[QUEUE])) {
 		if (!is_by_caller(r) || !is_thread(r->pid))
 			return;
 		add_queue(r->value[QUEUE]);
 	}
 	show_record(r, opt.to);
+	/* A buffer that could not be written is gone, and fflush() knows nothing of it. */
+	if (ferror(opt.to))
+		opt.err = errno;
+}
+
+static void flush(void)
+{
+	if (!opt.err && fflush(opt.to))
+		opt.err = errno;
+}
+
+/* Was all written that was shown? If not it is said why, and the status is 1. */
+static int output_status(void)
+{
+	if (!opt.err)
+		return 0;
+	/* What is left is of no use, and nobody else needs to tell. */
+	__fpurge(opt.to);
+	clearerr(opt.to);
+	/* It did not go on, and a signal that ends us has ended the wait. */
+	if (opt.err == EINTR)
+		return 0;
+	/* Else nobody reads it any more. */
+	if (opt.err != EPIPE)
+		complain("output: %s", strerror(opt.err));
+	return 1;
 }
 
 /* Those that the process has already. */
@@ -224,24 +254,20 @@ static int follow(bool is_child)
 {
 	int status = -1;
 
-	while (!ends && status < 0) {
+	while (!ends && status < 0 && !opt.err) {
 		/* What is traced until it ends is there to be read after. */
 		status = has_ended(is_child);
 		if (instance_read(100, show, NULL))
 			return 1;
-		if (fflush(opt.to)) {
-			/* Nobody reads it any more. */
-			if (errno != EPIPE)
-				complain("output: %s", strerror(errno));
-			return 1;
-		}
+		flush();
 	}
-	if (instance_drain(show, NULL) || fflush(opt.to))
+	if (!opt.err && instance_drain(show, NULL))
 		return 1;
+	flush();
 	if (instance_lost())
 		complain("at least %llu records were lost: they came too fast\n"
 			 "Trace one queue by --queue, or one operation by --op", instance_lost());
-	return status < 0 ? 0 : status;
+	return output_status() ?: status < 0 ? 0 : status;
 }
 
 static void handle_signals(void)
