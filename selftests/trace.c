@@ -164,6 +164,24 @@ TEST_F(trace, a_program)
 	EXPECT_STREQ("ioevq: /no/such/program: No such file or directory\n", contents("err"));
 }
 
+/* One that takes its time to end is waited for, but not by who is told twice. */
+TEST_F(trace, a_program_that_is_interrupted)
+{
+	self->s.pid = SPAWN(&self->s, "sh", "-c",
+			    "trap 'exit 9' TERM; echo $$ >pid; while :; do sleep 0.01; done");
+	ASSERT_TRUE(eventually(number_in("pid")));
+	ASSERT_EQ(0, kill(self->s.pid, SIGINT));
+	ASSERT_EQ(0, kill(number_in("pid"), SIGTERM));
+	EXPECT_EQ(9, ends(&self->s));
+	unlink("pid");
+	self->s.pid = SPAWN(&self->s, "sh", "-c", "echo $$ >pid; exec sleep 1000");
+	ASSERT_TRUE(eventually(number_in("pid")));
+	ASSERT_EQ(0, kill(self->s.pid, SIGINT));
+	ASSERT_EQ(0, kill(self->s.pid, SIGTERM));
+	EXPECT_LT(128, ends(&self->s));
+	EXPECT_EQ(0, kill(number_in("pid"), SIGKILL));
+}
+
 /* Who was killed leaves an instance, and the next one removes it. */
 TEST_F(trace, nothing_is_left)
 {

@@ -49,12 +49,25 @@ static struct {
 	int err;			/* why that is incomplete */
 } opt = { .filter = { .op = -1 } };
 
-static atomic_bool ends;
+static atomic_int signals, last_signal;
 
+static void handle_signals(int flags);
+
+/* The next one interrupts a write, too. */
 static void end(int signal)
 {
-	(void)signal;
-	ends = true;
+	signals++;
+	last_signal = signal;
+	handle_signals(0);
+}
+
+static void handle_signals(int flags)
+{
+	const struct sigaction action = { .sa_handler = end, .sa_flags = flags };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
 }
 
 static void add_queue(long long queue)
@@ -250,11 +263,12 @@ static int has_ended(bool is_child)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* A terminal interrupts a program of ours, too: we end when it has, or by another signal. */
 static int follow(bool is_child)
 {
 	int status = -1;
 
-	while (!ends && status < 0 && !opt.err) {
+	while (signals <= is_child && status < 0 && !opt.err) {
 		/* What is traced until it ends is there to be read after. */
 		status = has_ended(is_child);
 		if (instance_read(100, show, NULL))
@@ -267,17 +281,9 @@ static int follow(bool is_child)
 	if (instance_lost())
 		complain("at least %llu records were lost: they came too fast\n"
 			 "Trace one queue by --queue, or one operation by --op", instance_lost());
-	return output_status() ?: status < 0 ? 0 : status;
-}
-
-static void handle_signals(void)
-{
-	const struct sigaction action = { .sa_handler = end };
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
+	if (status < 0)
+		status = is_child ? 128 + last_signal : 0;
+	return output_status() ?: status;
 }
 
 /* With all that is traced from here on. */
@@ -293,7 +299,8 @@ static int trace(char **program)
 	} else if (opt.pid && find_queues()) {
 		return status;
 	}
-	handle_signals();
+	handle_signals(program ? SA_RESTART : 0);
+	signal(SIGPIPE, SIG_IGN);
 	if (!instance_begin(&opt.filter)) {
 		if (program && write(go, "x", 1) != 1)
 			complain("the program has ended before it began");
