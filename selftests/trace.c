@@ -182,6 +182,24 @@ TEST_F(trace, a_program_that_is_interrupted)
 	EXPECT_EQ(0, kill(number_in("pid"), SIGKILL));
 }
 
+/* Whoever starts it does not wait for children. */
+TEST_F(trace, a_program_where_sigchld_is_ignored)
+{
+	const char *p;
+	pid_t pid;
+
+	signal(SIGCHLD, SIG_IGN);
+	self->s.pid = SPAWN(&self->s, "sh", "-c", "exit 7");
+	pid = SPAWN(&self->s, "--output", "lines", "cat", "/proc/self/status");
+	signal(SIGCHLD, SIG_DFL);
+	EXPECT_EQ(7, ends(&self->s));
+	EXPECT_EQ(0, wait_for(pid));
+	/* It finds that as it was. */
+	p = strstr(contents("out"), "\nSigIgn:\t");
+	ASSERT_NE(NULL, p);
+	EXPECT_NE(0, strtoull(p + 9, NULL, 16) & 1ULL << (SIGCHLD - 1));
+}
+
 /* Who was killed leaves an instance, and the next one removes it. */
 TEST_F(trace, nothing_is_left)
 {

@@ -223,6 +223,7 @@ static pid_t start_program(char **argv, int *go)
 {
 	char path[PATH_MAX];
 	int fds[2], status;
+	void (*sigchld)(int signal);
 	pid_t pid;
 	char byte;
 
@@ -231,6 +232,8 @@ static pid_t start_program(char **argv, int *go)
 		complain("pipe: %s", strerror(errno));
 		return -1;
 	}
+	/* Where that is ignored there is no status to wait for. */
+	sigchld = signal(SIGCHLD, SIG_DFL);
 	pid = fork();
 	if (pid < 0)
 		complain("fork: %s", strerror(errno));
@@ -242,6 +245,7 @@ static pid_t start_program(char **argv, int *go)
 	close(fds[1]);
 	if (read(fds[0], &byte, 1) != 1)
 		_exit(EXIT_FAILED);
+	signal(SIGCHLD, sigchld);
 	snprintf(path, sizeof(path), "%s", argv[0]);
 	execvp(path, argv);
 	status = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
