@@ -200,6 +200,27 @@ TEST_F(trace, a_program_where_sigchld_is_ignored)
 	EXPECT_NE(0, strtoull(p + 9, NULL, 16) & 1ULL << (SIGCHLD - 1));
 }
 
+static int has_ended(pid_t pid)
+{
+	siginfo_t info = {};
+
+	return !waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid == pid;
+}
+
+/* A process that nobody has waited for has ended. */
+TEST_F(trace, a_process_that_has_ended)
+{
+	pid_t child = fork();
+	char pid[16];
+
+	if (!child)
+		_exit(0);
+	ASSERT_TRUE(eventually(has_ended(child)));
+	snprintf(pid, sizeof(pid), "%d", child);
+	EXPECT_EQ(0, RUN(&self->s, "--pid", pid));
+	EXPECT_EQ(0, wait_for(child));
+}
+
 /* Who was killed leaves an instance, and the next one removes it. */
 TEST_F(trace, nothing_is_left)
 {
@@ -221,13 +242,6 @@ static void post_and_take(struct _test_data_trace *f)
 
 	ioevq_post(&f->q, 1, 2, 3);
 	enter_wait(&f->q, &ev, 1, 1, BOUND_NS);
-}
-
-static int has_ended(pid_t pid)
-{
-	siginfo_t info = {};
-
-	return !waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid == pid;
 }
 
 TEST_F(trace, a_full_output)

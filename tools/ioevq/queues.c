@@ -167,6 +167,20 @@ static int scan_process(struct queues *queues, pid_t pid, int proc)
 	return err;
 }
 
+int open_process(pid_t pid)
+{
+	int fd = syscall(SYS_pidfd_open, pid, 0);
+
+	if (fd >= 0)
+		return fd;
+	/* A thread that is no process has an error of its own, by version. */
+	if (errno == ESRCH || errno == EINVAL || errno == ENOENT)
+		complain("there is no process %d", pid);
+	else
+		complain("pidfd_open: %s", strerror(errno));
+	return -1;
+}
+
 int queues_scan(struct queues *queues, pid_t pid)
 {
 	struct dirent *entry;

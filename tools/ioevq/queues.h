@@ -31,6 +31,9 @@ struct queues {
 	long long at;			/* CLOCK_MONOTONIC in ns */
 };
 
+/* A pidfd of the process that is asked for; or -1, and it was said why. No thread is one. */
+int open_process(pid_t pid);
+
 /* Those of process @pid, or of all if it is 0. 0, or a negative errno */
 int queues_scan(struct queues *queues, pid_t pid);
 void queues_free(struct queues *queues);

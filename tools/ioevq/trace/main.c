@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio_ext.h>
@@ -42,6 +43,7 @@ static const char help[] =
 static struct {
 	struct filter filter;
 	pid_t pid;			/* 0: all */
+	int pidfd;			/* of that, if it is no child of ours */
 	long long *queues;		/* of that */
 	unsigned int nr;
 	const char *output;
@@ -261,7 +263,7 @@ static int has_ended(bool is_child)
 	if (!opt.pid)
 		return -1;
 	if (!is_child)
-		return kill(opt.pid, 0) && errno == ESRCH ? 0 : -1;
+		return poll(&(struct pollfd){ opt.pidfd, POLLIN, 0 }, 1, 0) == 1 ? 0 : -1;
 	if (waitpid(opt.pid, &status, WNOHANG) != opt.pid)
 		return -1;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -326,9 +328,10 @@ int trace_main(int argc, char **argv)
 	}
 	if (status)
 		return status;
-	if (opt.pid && kill(opt.pid, 0) && errno == ESRCH) {
-		complain("there is no process %d", opt.pid);
-		return 1;
+	if (opt.pid) {
+		opt.pidfd = open_process(opt.pid);
+		if (opt.pidfd < 0)
+			return 1;
 	}
 	opt.to = opt.output ? fopen(opt.output, "we") : stdout;
 	if (!opt.to) {
