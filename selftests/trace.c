@@ -233,6 +233,11 @@ TEST_F(trace, nothing_is_left)
 	EXPECT_TRUE(exists(path));
 	EXPECT_EQ(0, RUN(&self->s, "true"));
 	EXPECT_FALSE(exists(path));
+	/* The first process of a container has the number of the one before. */
+	ASSERT_EQ(0, mkdir(TRACEFS "/instances/ioevq-trace-1", 0700));
+	self->s.namespaces = CLONE_NEWPID;
+	EXPECT_EQ(0, RUN(&self->s, "true"));
+	EXPECT_FALSE(exists(TRACEFS "/instances/ioevq-trace-1"));
 }
 
 /* Two lines or so */

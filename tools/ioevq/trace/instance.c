@@ -96,7 +96,9 @@ static int make_directory(void)
 	}
 	remove_stale(path);
 	snprintf(inst.path, sizeof(inst.path), "%s/instances/ioevq-trace-%d", root, getpid());
-	if (!mkdir(inst.path, 0700))
+	/* One that was left may have our number: where we are process 1, each has. */
+	if (!mkdir(inst.path, 0700) ||
+	    (errno == EEXIST && !rmdir(inst.path) && !mkdir(inst.path, 0700)))
 		return 0;
 	complain("%s: %s", inst.path, strerror(errno));
 	inst.path[0] = 0;
