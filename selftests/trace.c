@@ -295,4 +295,24 @@ TEST_F(trace, says_what_is_wrong)
 	EXPECT_EQ(1, RUN(&self->s, "--output", "/no/such/file"));
 }
 
+/* Who may not trace loses nothing of the file. */
+TEST_F(trace, not_for_others)
+{
+	char path[512];
+	pid_t pid;
+
+	ASSERT_EQ(0, put("kept", "mine"));
+	ASSERT_EQ(0, chmod(".", 0755) || chmod("kept", 0666));
+	ioevq_path(path, sizeof(path));
+	pid = fork();
+	if (!pid) {
+		if (setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534))
+			_exit(98);
+		execl(path, "ioevq", "trace", "--output", "kept", NULL);
+		_exit(99);
+	}
+	EXPECT_EQ(1, wait_for(pid));
+	EXPECT_STREQ("mine", contents("kept"));
+}
+
 TEST_HARNESS_MAIN

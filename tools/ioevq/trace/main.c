@@ -292,7 +292,16 @@ static int follow(bool is_child)
 	return output_status() ?: status;
 }
 
-/* With all that is traced from here on. */
+static int open_output(void)
+{
+	opt.to = opt.output ? fopen(opt.output, "we") : stdout;
+	if (opt.to)
+		return 0;
+	complain("%s: %s", opt.output, strerror(errno));
+	return -1;
+}
+
+/* With all that is traced from here on. What was in a file is lost only if something is. */
 static int trace(char **program)
 {
 	int go = -1, status = program ? EXIT_FAILED : 1;
@@ -307,7 +316,7 @@ static int trace(char **program)
 	}
 	handle_signals(program ? SA_RESTART : 0);
 	signal(SIGPIPE, SIG_IGN);
-	if (!instance_begin(&opt.filter)) {
+	if (!instance_begin(&opt.filter) && !open_output()) {
 		if (program && write(go, "x", 1) != 1)
 			complain("the program has ended before it began");
 		status = follow(program);
@@ -332,11 +341,6 @@ int trace_main(int argc, char **argv)
 		opt.pidfd = open_process(opt.pid);
 		if (opt.pidfd < 0)
 			return 1;
-	}
-	opt.to = opt.output ? fopen(opt.output, "we") : stdout;
-	if (!opt.to) {
-		complain("%s: %s", opt.output, strerror(errno));
-		return 1;
 	}
 	return trace(optind < argc ? argv + optind : NULL);
 }
