@@ -90,7 +90,7 @@ int run_main(int argc, char **argv)
 	};
 	char path[PATH_MAX];
 	unsigned int wanted = 0;
-	int c, fd, status;
+	int c, fd, status, err;
 
 	/* The program's options are its own. */
 	while ((c = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
@@ -120,6 +120,7 @@ int run_main(int argc, char **argv)
 	close(fd);
 	/* As execvp(3): what is no binary and has no interpreter is a script of the shell. */
 	execvp(path, argv + optind);
-	complain("%s: %s", path, strerror(errno));
-	return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+	err = errno;
+	complain("%s: %s", path, strerror(err));
+	return err == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
