@@ -236,9 +236,13 @@ void log_flush(void)
 {
 	int64_t until = now() + FLUSH_TIMEOUT;
 	struct ioevq_event ev;
+	int ret;
 
-	while (l.writing &&
-	       ioevq_wait_until(&sv.q, &ev, 1, 1, CLOCK_MONOTONIC, until) == 1)
-		if (TAG_KIND(ev.user_data) == KIND_LOG)
+	while (l.writing) {
+		ret = ioevq_wait_until(&sv.q, &ev, 1, 1, CLOCK_MONOTONIC, until);
+		if (ret == 1 && TAG_KIND(ev.user_data) == KIND_LOG)
 			log_event(&ev);
+		else if (ret != 1 && ret != -EINTR)
+			break;
+	}
 }
