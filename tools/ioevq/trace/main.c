@@ -150,9 +150,11 @@ static int find_queues(void)
 {
 	struct queues queues;
 	unsigned int i;
+	int err;
 
-	if (queues_scan(&queues, opt.pid)) {
-		complain("/proc: %s", strerror(errno));
+	err = queues_scan(&queues, opt.pid);
+	if (err) {
+		complain("/proc: %s", strerror(-err));
 		return -1;
 	}
 	for (i = 0; i < queues.nr; i++)
