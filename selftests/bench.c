@@ -98,6 +98,27 @@ TEST_F(bench, takes_the_time)
 	EXPECT_LT(1000000000LL, took);
 }
 
+/* As by Ctrl-Z and fg, again and again: waits are interrupted by that. */
+TEST_F(bench, goes_on_after_a_stop)
+{
+	int stops = 0, status;
+
+	self->s.pid = SPAWN(&self->s, "--seconds", "2");
+	for (;;) {
+		ASSERT_EQ(0, kill(self->s.pid, SIGSTOP));
+		ASSERT_EQ(self->s.pid, waitpid(self->s.pid, &status, WUNTRACED));
+		if (!WIFSTOPPED(status))
+			break;
+		stops++;
+		ASSERT_EQ(0, kill(self->s.pid, SIGCONT));
+		poll(NULL, 0, 1);
+	}
+	self->s.pid = 0;
+	EXPECT_TRUE(WIFEXITED(status) && !WEXITSTATUS(status))
+		TH_LOG("%s", contents("err"));
+	EXPECT_LT(100, stops);
+}
+
 TEST_F(bench, says_what_is_wrong)
 {
 	EXPECT_EQ(0, RUN(&self->s, "--help"));

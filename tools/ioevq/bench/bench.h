@@ -39,11 +39,14 @@ extern const unsigned int nr_ready_questions, nr_sleep_questions, nr_other_quest
 /* A call that fails ends the process: there is nothing to compare. */
 noreturn void bench_fail(const char *call, int err);
 
-/* For calls that set errno. */
+/* For calls that set errno. Who was stopped, and goes on, finds a wait interrupted. */
 #define MUST(call)							\
 ({									\
-	__typeof__(call) __ret = (call);				\
+	__typeof__(call) __ret;						\
 									\
+	do {								\
+		__ret = (call);						\
+	} while (__ret < 0 && errno == EINTR);				\
 	if (__ret < 0)							\
 		bench_fail(#call, errno);				\
 	__ret;								\
@@ -52,8 +55,11 @@ noreturn void bench_fail(const char *call, int err);
 /* For calls of the library. */
 #define OURS(call)							\
 ({									\
-	int __ret = (call);						\
+	int __ret;							\
 									\
+	do {								\
+		__ret = (call);						\
+	} while (__ret == -EINTR);					\
 	if (__ret < 0)							\
 		bench_fail(#call, -__ret);				\
 	__ret;								\
