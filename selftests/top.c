@@ -113,6 +113,39 @@ TEST_F(top, a_table)
 	EXPECT_NE(NULL, strstr(p, "      6       2       2       -     0  poll 2, timer 1\n"));
 }
 
+/* On the terminal, or where it is not one's own: without a signal when that is gone */
+static pid_t on_terminal(int terminal, const char *interval)
+{
+	char path[512];
+	pid_t pid;
+	int i;
+
+	ioevq_path(path, sizeof(path));
+	pid = fork();
+	if (pid)
+		return pid;
+	for (i = 0; i < 3; i++)
+		dup2(terminal, i);
+	setenv("TERM", "linux", 1);
+	execl(path, "ioevq", "top", "--interval", interval, "--sort", "number", NULL);
+	_exit(99);
+}
+
+TEST_F(top, a_terminal_that_goes)
+{
+	struct winsize size = { .ws_row = 24, .ws_col = 132 };
+	int master, terminal;
+	pid_t pid;
+
+	ASSERT_EQ(0, openpty(&master, &terminal, NULL, NULL, &size));
+	fcntl(master, F_SETFD, FD_CLOEXEC);
+	pid = on_terminal(terminal, "3600");
+	close(terminal);
+	read_until(master, "poll 2, timer 1");
+	close(master);
+	EXPECT_LE(0, wait_for(pid));
+}
+
 /* On a terminal: it draws, and ends by a key. */
 TEST_F(top, a_screen)
 {

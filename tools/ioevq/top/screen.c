@@ -2,11 +2,13 @@
 /* The screen: it is drawn again when a delay is over, a key comes or its size changes. */
 #include <curses.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "top.h"
 
@@ -126,6 +128,14 @@ static void move_by_key(int key, const struct view *view, int hidden, unsigned i
 		*left -= 8;
 }
 
+/* Its hang-up need not be told by a signal, and no key comes any more, at once. */
+static bool is_terminal_gone(void)
+{
+	struct pollfd p = { .fd = STDIN_FILENO };
+
+	return poll(&p, 1, 0) == 1 && p.revents & (POLLHUP | POLLERR);
+}
+
 static int run(struct view *view, double delay)
 {
 	long long next = now_ms();
@@ -142,7 +152,7 @@ static int run(struct view *view, double delay)
 		longest = draw(view, first, left);
 		timeout(next > now_ms() ? (int)(next - now_ms()) : 0);
 		key = getch();
-		if (key == 'q' || key == 'Q')
+		if (key == 'q' || key == 'Q' || (key == ERR && is_terminal_gone()))
 			break;
 		if (key == 's') {
 			view->order = (view->order + 1) % ORDERS;
