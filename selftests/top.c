@@ -146,6 +146,37 @@ TEST_F(top, a_terminal_that_goes)
 	EXPECT_LE(0, wait_for(pid));
 }
 
+/* What is shown are those that are left, at once. */
+TEST_F(top, queues_that_go)
+{
+	struct winsize size = { .ws_row = 24, .ws_col = 132 };
+	int master, terminal, i;
+	struct ioevq more[40];
+	pid_t pid;
+
+	for (i = 0; i < (int)ARRAY_SIZE(more); i++)
+		ASSERT_EQ(0, ioevq_open(&more[i], 2, 0));
+	ASSERT_EQ(3, park(&more[i - 1], self->fd, 3, 1));
+	ASSERT_EQ(0, openpty(&master, &terminal, NULL, NULL, &size));
+	fcntl(master, F_SETFD, FD_CLOEXEC);
+	pid = on_terminal(terminal, "3600");
+	close(terminal);
+	read_until(master, "poll 2, timer 1");
+	/* The key End: the last one is seen, and the first is not. */
+	ASSERT_EQ(4, write(master, "\033[4~", 4));
+	read_until(master, "poll 3");
+	for (i = 0; i < (int)ARRAY_SIZE(more); i++)
+		ioevq_close(&more[i]);
+	ASSERT_EQ(1, write(master, " ", 1));
+	read_until(master, "poll 2, timer 1");
+	EXPECT_NE(NULL, strstr(said, "poll 2, timer 1"));
+	ASSERT_EQ(1, write(master, "q", 1));
+	while (read(master, said, sizeof(said) - 1) > 0)
+		;
+	EXPECT_EQ(0, wait_for(pid));
+	close(master);
+}
+
 /* On a terminal: it draws, and ends by a key. */
 TEST_F(top, a_screen)
 {

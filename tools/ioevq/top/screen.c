@@ -99,12 +99,24 @@ static long long now_ms(void)
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
-/* Where one has moved to, within what there is. @hidden: columns that do not fit */
+static unsigned int page_size(void)
+{
+	return LINES > 6 ? LINES - 5 : 1;
+}
+
+/* The row at the top when the last one is seen, too */
+static unsigned int last_first(const struct view *view)
+{
+	unsigned int page = page_size();
+
+	return view->now.nr > page ? view->now.nr - page : 0;
+}
+
+/* Where one has moved to; @first may be too far. @hidden: columns that do not fit */
 static void move_by_key(int key, const struct view *view, int hidden, unsigned int *first,
 			int *left)
 {
-	unsigned int page = LINES > 6 ? LINES - 5 : 1;
-	unsigned int most = view->now.nr > page ? view->now.nr - page : 0;
+	unsigned int page = page_size();
 
 	if (key == KEY_DOWN)
 		*first += 1;
@@ -117,13 +129,11 @@ static void move_by_key(int key, const struct view *view, int hidden, unsigned i
 	else if (key == KEY_HOME)
 		*first = 0;
 	else if (key == KEY_END)
-		*first = most;
+		*first = last_first(view);
 	else if (key == KEY_RIGHT)
 		*left += 8;
 	else if (key == KEY_LEFT)
 		*left -= *left ? 8 : 0;
-	if (*first > most)
-		*first = most;
 	while (*left && *left >= hidden + 8)
 		*left -= 8;
 }
@@ -149,6 +159,9 @@ static int run(struct view *view, double delay)
 				return err;
 			next = now_ms() + (long long)(delay * 1000);
 		}
+		/* There may be fewer of them now. */
+		if (first > last_first(view))
+			first = last_first(view);
 		longest = draw(view, first, left);
 		timeout(next > now_ms() ? (int)(next - now_ms()) : 0);
 		key = getch();
