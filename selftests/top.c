@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* ioevq top, on queues that are known. */
 #include <pty.h>
+#include <sys/mount.h>
 
 #include "observe.h"
 
@@ -258,6 +259,20 @@ TEST_F(top, info)
 	EXPECT_EQ(0, RUN(&self->s, "--json"));
 	EXPECT_NE(NULL, strstr(contents("out"), "\"interface\": 1,"));
 	EXPECT_EQ(2, RUN(&self->s, "what"));
+}
+
+/* As in a container: what is not known is not told. */
+TEST_F(top, info_without_sysfs)
+{
+	self->s.command = "info";
+	ASSERT_EQ(0, unshare(CLONE_NEWNS));
+	ASSERT_EQ(0, mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	ASSERT_EQ(0, mount("none", "/sys", "tmpfs", 0, NULL));
+	EXPECT_EQ(0, RUN(&self->s, NULL));
+	EXPECT_EQ(NULL, strstr(contents("out"), "workers"));
+	EXPECT_EQ(0, RUN(&self->s, "--json"));
+	EXPECT_NE(NULL, strstr(contents("out"), "\"max_workers\": null, "));
+	EXPECT_NE(NULL, strstr(contents("out"), "\"max_user_workers\": null }"));
 }
 
 /* Who may not open the device is told whose group may. */

@@ -33,7 +33,7 @@ static const struct {
 	{ IOEVQ_FEAT_BUFFERS, "buffers", "buffers cannot be registered" },
 };
 
-/* Parameters that the interface does not tell. */
+/* Parameters that the interface does not tell; -1: nor does /sys. A container may have none. */
 static const char *const parameters[] = { "max_workers", "max_user_workers" };
 
 static long parameter(const char *name)
@@ -50,6 +50,14 @@ static long parameter(const char *name)
 		value = -1;
 	fclose(file);
 	return value;
+}
+
+static void show_parameter(const char *name, const char *what)
+{
+	long value = parameter(name);
+
+	if (value >= 0)
+		printf("  %9ld %s (%s)\n", value, what, name);
 }
 
 /* "root ioevq", of the device */
@@ -94,11 +102,11 @@ static void show(const struct ioevq_info *info, const struct stat *st, const cha
 	       info->default_entries);
 	printf("  %9u events at most (max_entries)\n", info->max_entries);
 	printf("  %9u requests (max_requests)\n", info->max_requests);
-	printf("  %9ld workers for file I/O that blocks (max_workers)\n", parameter(parameters[0]));
+	show_parameter(parameters[0], "workers for file I/O that blocks");
 	printf("All queues of a user:\n");
 	printf("  %9u requests (max_user_requests); 8 events of a ring are one\n",
 	       info->max_user_requests);
-	printf("  %9ld workers (max_user_workers)\n", parameter(parameters[1]));
+	show_parameter(parameters[1], "workers");
 }
 
 static void show_json(const struct ioevq_info *info, const struct stat *st, const char *release)
@@ -106,6 +114,7 @@ static void show_json(const struct ioevq_info *info, const struct stat *st, cons
 	const char *comma = "";
 	char who[128];
 	unsigned int i;
+	long value;
 
 	owner(st, who, sizeof(who));
 	printf("{\n  \"command\": \"%s\",\n  \"interface\": %u,\n  \"kernel\": ", VERSION,
@@ -129,8 +138,13 @@ static void show_json(const struct ioevq_info *info, const struct stat *st, cons
 	       info->default_entries, info->max_entries);
 	printf("\"max_requests\": %u, \"max_user_requests\": %u", info->max_requests,
 	       info->max_user_requests);
-	for (i = 0; i < ARRAY_SIZE(parameters); i++)
-		printf(", \"%s\": %ld", parameters[i], parameter(parameters[i]));
+	for (i = 0; i < ARRAY_SIZE(parameters); i++) {
+		value = parameter(parameters[i]);
+		if (value < 0)
+			printf(", \"%s\": null", parameters[i]);
+		else
+			printf(", \"%s\": %ld", parameters[i], value);
+	}
 	printf(" }\n}\n");
 }
 
