@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* ioevq top, on queues that are known. */
+#include <pthread.h>
 #include <pty.h>
 #include <sys/mount.h>
 
@@ -228,6 +229,36 @@ TEST_F(top, says_what_is_wrong)
 	EXPECT_STREQ("ioevq: this is no terminal: use --once or --json\n", contents("err"));
 	EXPECT_EQ(1, RUN(&self->s, "--once", "--pid", "4194304"));
 	EXPECT_STREQ("ioevq: there is no process 4194304\n", contents("err"));
+}
+
+static void *wait_in_thread(void *arg)
+{
+	int *fds = arg;
+	pid_t tid = gettid();
+	char byte;
+
+	if (write(fds[1], &tid, sizeof(tid)) == sizeof(tid) && read(fds[2], &byte, 1) < 0)
+		perror("# read");
+	return NULL;
+}
+
+/* A thread has a directory in /proc, but is not listed there. */
+TEST_F(top, a_thread_is_no_process)
+{
+	char number[16], want[64];
+	pthread_t thread;
+	int fds[4];
+	pid_t tid;
+
+	ASSERT_EQ(0, pipe2(fds, O_CLOEXEC) || pipe2(fds + 2, O_CLOEXEC));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, wait_in_thread, fds));
+	ASSERT_EQ(sizeof(tid), read(fds[0], &tid, sizeof(tid)));
+	snprintf(number, sizeof(number), "%d", tid);
+	snprintf(want, sizeof(want), "ioevq: there is no process %d\n", tid);
+	EXPECT_EQ(1, RUN(&self->s, "--once", "--pid", number));
+	EXPECT_STREQ(want, contents("err"));
+	close(fds[3]);
+	pthread_join(thread, NULL);
 }
 
 /* What cannot be printed, of whatever command, is no success. */

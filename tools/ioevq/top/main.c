@@ -140,8 +140,7 @@ int top_main(int argc, char **argv)
 {
 	struct mode mode = { .interval = 1 };
 	struct view view = {};
-	char path[32];
-	int status;
+	int status, fd;
 
 	status = parse_options(argc, argv, &mode, &view);
 	if (status)
@@ -150,10 +149,11 @@ int top_main(int argc, char **argv)
 		fputs(help, stdout);
 		return 0;
 	}
-	snprintf(path, sizeof(path), "/proc/%d", view.pid);
-	if (view.pid && access(path, F_OK)) {
-		complain("there is no process %d", view.pid);
-		return 1;
+	if (view.pid) {
+		fd = open_process(view.pid);
+		if (fd < 0)
+			return 1;
+		close(fd);
 	}
 	if (!mode.once && !mode.json) {
 		if (isatty(STDOUT_FILENO) && isatty(STDIN_FILENO)) {
