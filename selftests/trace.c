@@ -261,6 +261,32 @@ TEST_F(trace, a_full_output)
 	EXPECT_STREQ("ioevq: output: No space left on device\n", contents("err"));
 }
 
+/* What fits, of a pipe that has room for less than a buffer, is not all there was. */
+TEST_F(trace, a_hole_in_the_output)
+{
+	const char *const args[] = { "--queue", self->number, NULL };
+	int fds[2], status, i;
+	char path[160];
+
+	ASSERT_EQ(0, pipe2(fds, O_CLOEXEC | O_NONBLOCK));
+	ASSERT_EQ(4096, fcntl(fds[1], F_SETPIPE_SZ, 4096));
+	ASSERT_EQ(1, write(fds[1], "", 1));
+	self->s.pid = spawn_ioevq(&self->s, fds[1], -1, args);
+	close(fds[1]);
+	snprintf(path, sizeof(path), TRACEFS "/instances/ioevq-trace-%d/events/ioevq/%s/enable",
+		 self->s.pid, "ioevq_wake");
+	ASSERT_TRUE(eventually(begins(path, "1")));
+	/* All at once: more than a buffer */
+	ASSERT_EQ(0, kill(self->s.pid, SIGSTOP));
+	ASSERT_EQ(self->s.pid, waitpid(self->s.pid, &status, WUNTRACED));
+	for (i = 0; i < 100; i++)
+		post_and_take(self);
+	ASSERT_EQ(0, kill(self->s.pid, SIGCONT));
+	EXPECT_EQ(1, ends(&self->s));
+	EXPECT_STREQ("ioevq: output: Resource temporarily unavailable\n", contents("err"));
+	close(fds[0]);
+}
+
 /* Whoever reads it does not: it can be told to end, and that is no error. */
 TEST_F(trace, an_output_that_blocks)
 {
