@@ -105,8 +105,9 @@
  *	not interrupted but waited for, and if that was done in parts between two of
  *	which the cancel came, the result is what was done. Then comes the event of
  *	the cancel, with the number of matched requests. Errors: EBADF (no such
- *	descriptor), EAGAIN (64 cancels of this queue are waiting for file I/O
- *	already, or were to have no event, have one, and it waits for room in the ring), ENOENT (nothing matches; only with %IOEVQ_REQ_SKIP_SUCCESS).
+ *	descriptor), EAGAIN (64 cancels of this queue are waiting for file I/O already, or
+ *	were to have no event, and have one that waits for room in the ring), ENOENT (nothing
+ *	matches; only with %IOEVQ_REQ_SKIP_SUCCESS).
  * @IOEVQ_OP_POLL_MOD: change the watches that fd was submitted for, and arm them
  *	anew: what is ready now is announced. op_arg is the new mask, op_flags the new
  *	&enum ioevq_poll_flags, where %IOEVQ_POLL_EXCLUSIVE must be as it was (others are
