@@ -15,7 +15,7 @@
 #include "req.h"
 #include "wake.h"
 
-/* Level watches that are taken up for a look at once, with interrupts off. */
+/* Level watches that are taken up for a look, or passed by, at once, with interrupts off. */
 #define MAX_DUE		64
 
 /* What the mapped ring says of it. queue->lock is held. */
@@ -53,6 +53,8 @@ bool ioevq_ask_recheck(struct ioevq_kreq *kreq)
 void ioevq_recheck_when_reaped(struct ioevq_kreq *kreq)
 {
 	struct ioevq_queue *q = kreq->q;
+	struct list_head *at;
+	unsigned int n = 0;
 
 	lockdep_assert_held(&q->lock);
 
@@ -60,7 +62,15 @@ void ioevq_recheck_when_reaped(struct ioevq_kreq *kreq)
 	if (!list_empty(&kreq->recheck))
 		list_del(&kreq->recheck);
 	kreq->level = true;
-	list_add_tail(&kreq->recheck, &q->level);
+	/*
+	 * They stand in the order of their events, and as a rule this is the last. One that could
+	 * not be announced again is not. It may wait for another's event if they are many.
+	 */
+	at = q->level.prev;
+	while (at != &q->level && n++ < MAX_DUE &&
+	       (s64)(list_entry(at, struct ioevq_kreq, recheck)->seq - kreq->seq) > 0)
+		at = at->prev;
+	list_add(&kreq->recheck, at);
 	ioevq_ring_set_flag(&q->ring, IOEVQ_RING_RECHECK, true);
 }
 
@@ -82,7 +92,6 @@ static bool level_due(struct ioevq_queue *q)
 {
 	struct ioevq_kreq *kreq = list_first_entry_or_null(&q->level, struct ioevq_kreq, recheck);
 
-	/* In order, but for those that could not be announced: they wait for another's event. */
 	return kreq && ioevq_is_reaped(kreq);
 }
 

@@ -65,6 +65,32 @@ TEST_F(mod, law_05_another_mask)
 	EXPECT_EQ(1, requests(&self->q));
 }
 
+/*
+ * There is no memory to announce it again, for its event waits behind a full ring: that is done
+ * when it was taken, whatever others wait for that stand before it.
+ */
+TEST_F(mod, law_05_armed_again_in_its_turn)
+{
+	int fd = eventfd(1, EFD_CLOEXEC), i;
+	struct ioevq_event evs[5];
+	struct ioevq q;
+
+	ASSERT_EQ(0, ioevq_open(&q, 4, 0));
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, ioevq_post(&q, i, 0, 0));
+	ASSERT_EQ(0, watch(&q, self->t.fd, POLLOUT, IOEVQ_POLL_EDGE, 4));
+	ASSERT_EQ(0, watch(&q, fd, POLLIN, IOEVQ_POLL_LEVEL, 5));
+	ASSERT_EQ(6, enter_wait(&q, NULL, 6, 0, 0));
+	ASSERT_EQ(0, change(&q, self->t.fd, POLLOUT, IOEVQ_POLL_EDGE, 6));
+	ASSERT_EQ(5, enter_wait(&q, evs, 5, 5, 0));
+	EXPECT_EQ(4, evs[4].user_data);
+	ASSERT_EQ(2, enter_wait(&q, evs, 2, 2, BOUND_NS));
+	EXPECT_EQ(5, evs[0].user_data);
+	EXPECT_EQ(6, evs[1].user_data);
+	close(fd);
+	ioevq_close(&q);
+}
+
 /* What is ready is announced again, whatever was announced before. */
 TEST_F(mod, law_05_an_edge_is_armed_again)
 {
