@@ -63,7 +63,9 @@ static bool aio_has_more(struct ioevq_aio *aio, long ret)
 		return false;
 	if (aio->rw == WRITE)
 		return true;
-	return aio->kiocb.ki_pos < i_size_read(aio->kiocb.ki_filp->f_mapping->host);
+	/* It may grow or shrink at any time: that was the end, or the next attempt finds it. */
+	return aio->kiocb.ki_pos <
+	       data_race(i_size_read(aio->kiocb.ki_filp->f_mapping->host));
 }
 
 static void aio_end_write(struct ioevq_aio *aio)
