@@ -59,13 +59,15 @@ static void aio_finish(struct ioevq_aio *aio, long ret)
 /* Is there more to transfer than an attempt that got @ret has done? */
 static bool aio_has_more(struct ioevq_aio *aio, long ret)
 {
+	loff_t size;
+
 	if (ret <= 0 || aio->kiocb.ki_flags & IOCB_DIRECT || aio->done + ret >= aio->len)
 		return false;
 	if (aio->rw == WRITE)
 		return true;
 	/* It may grow or shrink at any time: that was the end, or the next attempt finds it. */
-	return aio->kiocb.ki_pos <
-	       data_race(i_size_read(aio->kiocb.ki_filp->f_mapping->host));
+	size = data_race(i_size_read(aio->kiocb.ki_filp->f_mapping->host));
+	return aio->kiocb.ki_pos < size;
 }
 
 static void aio_end_write(struct ioevq_aio *aio)

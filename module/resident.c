@@ -32,7 +32,8 @@ static bool hold(struct ioevq_resident *r, struct page *page)
 bool ioevq_resident_get(struct ioevq_resident *r, struct file *file, loff_t pos, size_t len)
 {
 	struct inode *inode = file_inode(file);
-	loff_t end = min_t(loff_t, i_size_read(inode), pos + (loff_t)len);
+	/* It may change at once: so may what is in memory. */
+	loff_t end = min_t(loff_t, data_race(i_size_read(inode)), pos + (loff_t)len);
 	pgoff_t index;
 
 	r->nr = 0;

@@ -117,8 +117,8 @@ static int check_size_limit(struct ioevq_aio *aio, loff_t pos)
 
 	if (aio->rw != WRITE || limit == RLIM_INFINITY || !aio->len || !S_ISREG(inode->i_mode))
 		return 0;
-	/* Without the lock, as above. */
 	if (aio->kiocb.ki_flags & IOCB_APPEND)
+		/* Without the lock, as above. */
 		pos = data_race(i_size_read(inode));
 	if (pos >= limit) {
 		send_sig(SIGXFSZ, current, 0);

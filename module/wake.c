@@ -105,8 +105,8 @@ void ioevq_wake_recheck(struct ioevq_queue *q)
 	ioevq_ring_set_flag(&q->ring, IOEVQ_RING_RECHECK, true);
 	if (q->rechecker || list_empty(&q->waiters))
 		return;
-	/* Who has the mutex asks again: pairs with the one in ioevq_unlock(). */
 	WRITE_ONCE(q->look_owed, true);
+	/* Who has the mutex asks again: pairs with the one in ioevq_unlock(). */
 	smp_mb();
 	if (mutex_is_locked(&q->mutex))
 		return;
