@@ -24,8 +24,8 @@ struct ioevq_queue *ioevq_queue_from_file(struct file *file)
 	return file->f_op == &ioevq_fops ? file->private_data : NULL;
 }
 
-/* For free_work. */
-static struct workqueue_struct *queue_workqueue;
+/* For what does not wait: free_work, and releases where there is no memory for another. */
+struct workqueue_struct *ioevq_workqueue;
 
 /*
  * Free all requests of a closed queue that are complete. Events in the backlog are
@@ -95,7 +95,7 @@ void ioevq_queue_put_inflight(struct ioevq_queue *q)
 	spin_lock_irqsave(&q->lock, flags);
 	/* The open file holds one, too: only a closed queue gets here. */
 	if (!--q->inflight)
-		queue_work(queue_workqueue, &q->free_work);
+		queue_work(ioevq_workqueue, &q->free_work);
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
@@ -322,11 +322,11 @@ const struct file_operations ioevq_fops = {
 
 int ioevq_queues_init(void)
 {
-	queue_workqueue = alloc_workqueue("ioevq", WQ_UNBOUND, 0);
-	return queue_workqueue ? 0 : -ENOMEM;
+	ioevq_workqueue = alloc_workqueue("ioevq", WQ_UNBOUND, 0);
+	return ioevq_workqueue ? 0 : -ENOMEM;
 }
 
 void ioevq_queues_exit(void)
 {
-	destroy_workqueue(queue_workqueue);
+	destroy_workqueue(ioevq_workqueue);
 }

@@ -87,6 +87,7 @@ struct ioevq_queue {
 	struct ioevq_rec *done_posts;	/* lock; the same of messages, or to be used again */
 	unsigned int inflight;		/* lock; I/O not given back, lanes and releases running */
 	struct list_head releases;	/* lock; of files; see release.c */
+	u32 releasing;			/* lock; length of releases */
 	u32 nr_releases;		/* lock to change; so far */
 	unsigned int fences;		/* lock; cancels that wait, or were not charged */
 	struct list_head punted;	/* lock; work that waits for a lane */
@@ -132,6 +133,7 @@ extern unsigned int ioevq_max_workers;
 extern unsigned int ioevq_max_user_workers;
 
 /* queue.c */
+extern struct workqueue_struct *ioevq_workqueue;
 struct ioevq_queue *ioevq_queue_new(void);
 void ioevq_queue_close(struct ioevq_queue *q);
 struct ioevq_queue *ioevq_queue_from_file(struct file *file);
@@ -142,12 +144,10 @@ void ioevq_queue_put_inflight(struct ioevq_queue *q);
 int ioevq_queues_init(void);
 void ioevq_queues_exit(void);
 
-/*
- * Without the lock: it may change at once. Who has the lock changes a list by plain stores,
- * too: it is read by one load each, and compared with itself.
- */
+/* Without the lock: it may change at once. */
 static inline bool ioevq_seems_empty(const struct list_head *list)
 {
+	/* Who has the lock uses plain stores, too. Each pointer is read by one load. */
 	return data_race(list_empty_careful(list));
 }
 

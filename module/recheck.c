@@ -149,6 +149,15 @@ static bool look_at(struct ioevq_kreq *kreq, bool tell)
 	return kreq->src->recheck(kreq, tell);
 }
 
+/* Who has the mutex owes the look to who sleeps, or is done with it by now. */
+static void leave_look(struct ioevq_queue *q)
+{
+	spin_lock_irq(&q->lock);
+	if (ioevq_recheck_due(q))
+		ioevq_wake_recheck(q);
+	spin_unlock_irq(&q->lock);
+}
+
 /*
  * Look at the files that asked for it until @want events are there: what is announced
  * long before it is taken may be true no more. One file at least, or those who always find
@@ -166,8 +175,10 @@ static noinline u32 recheck(struct ioevq_queue *q, u64 want, bool patient)
 	u32 found;
 
 	if (!mutex_trylock(&q->mutex) &&
-	    (!patient || READ_ONCE(q->submitting) || mutex_lock_interruptible(&q->mutex)))
+	    (!patient || READ_ONCE(q->submitting) || mutex_lock_interruptible(&q->mutex))) {
+		leave_look(q);
 		return 0;
+	}
 	spin_lock_irq(&q->lock);
 	q->rechecker = false;
 	q->found = 0;

@@ -7,7 +7,7 @@
  * user's does it.
  *
  * It holds the queue, and not who closes that, nor those who submit: a socket may linger for as
- * long as nobody reads what was sent. Who has asked for the close may wait for it.
+ * long as nobody reads what was sent. Who has dropped it waits for that, as he would in close(2).
  */
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -16,12 +16,16 @@
 
 #include "queue.h"
 
+/* So many of a queue are not charged: one that has no request left closes files, too. */
+#define MAX_FREE	64
+
 struct release {
 	struct work_struct work;
 	struct list_head node;		/* queue->lock; queue->releases */
 	struct ioevq_queue *q;
 	struct file *file;
 	u32 number;
+	bool charged;
 };
 
 static void run(struct work_struct *work)
@@ -34,8 +38,10 @@ static void run(struct work_struct *work)
 		fput(r->file);
 	else
 		__fput_sync(r->file);
-	ioevq_uncharge(q);
+	if (r->charged)
+		ioevq_uncharge(q);
 	spin_lock_irq(&q->lock);
+	WRITE_ONCE(q->releasing, q->releasing - 1);
 	list_del(&r->node);
 	spin_unlock_irq(&q->lock);
 	/* The list before who waits: pairs with prepare_to_wait_event(). */
@@ -45,31 +51,31 @@ static void run(struct work_struct *work)
 	ioevq_queue_put_inflight(q);
 }
 
-/* False: no memory, or the queue has no request left to count it as. */
+/* False: there are many already, and the queue has no request left to count it as. */
 static bool hand_over(struct ioevq_queue *q, struct file *file)
 {
 	struct workqueue_struct *closers = ioevq_user_closers(q->user);
 	struct release *r;
 
-	r = closers ? kmalloc(sizeof(*r), GFP_KERNEL_ACCOUNT) : NULL;
-	if (!r)
-		return false;
-	if (ioevq_charge(q)) {
-		kfree(r);
-		return false;
-	}
+	/* Without it our thread might sleep until the file that it keeps tells of its end. */
+	r = kmalloc(sizeof(*r), GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
 	r->q = q;
 	r->file = file;
 	INIT_WORK(&r->work, run);
+	r->charged = READ_ONCE(q->releasing) >= MAX_FREE;
+	if (r->charged && ioevq_charge(q)) {
+		kfree(r);
+		return false;
+	}
 	spin_lock_irq(&q->lock);
-	WARN_ON_ONCE(!q->inflight);
 	q->inflight++;
+	WRITE_ONCE(q->releasing, q->releasing + 1);
 	r->number = q->nr_releases;
 	/* Read without the lock by submit(). */
 	WRITE_ONCE(q->nr_releases, r->number + 1);
 	list_add_tail(&r->node, &q->releases);
 	spin_unlock_irq(&q->lock);
-	queue_work(closers, &r->work);
+	queue_work(closers ?: ioevq_workqueue, &r->work);
 	return true;
 }
 
@@ -89,9 +95,13 @@ static bool are_over(struct ioevq_queue *q, u32 first, u32 end)
 	bool over = true;
 
 	spin_lock_irq(&q->lock);
-	list_for_each_entry(r, &q->releases, node)
-		if (r->number - first < end - first)
-			over = false;
+	/* They stand in order, and ours are among the last. */
+	list_for_each_entry_reverse(r, &q->releases, node) {
+		over = (s32)(r->number - first) < 0;
+		if (over || (s32)(r->number - end) < 0)
+			break;
+		over = true;
+	}
 	spin_unlock_irq(&q->lock);
 	return over;
 }

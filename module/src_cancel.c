@@ -189,8 +189,12 @@ static int end_submit(struct ioevq_cancel *c)
 static int cancel_and_close(struct ioevq_cancel *c, const struct ioevq_req *req,
 			    struct file *file)
 {
-	if (!get_fence(c->kreq.q))
-		return -EAGAIN;
+	if (!get_fence(c->kreq.q)) {
+		/* Of those before us in the batch some may be over. */
+		ioevq_sweep(c->kreq.q);
+		if (!get_fence(c->kreq.q))
+			return -EAGAIN;
+	}
 	ioevq_accept(&c->kreq);
 	c->waits_for = 1;
 	cancel_matching(c, req, file);

@@ -100,7 +100,8 @@ static __always_inline bool announce(struct ioevq_watch *w, __poll_t ready, bool
 	if (w->mode & IOEVQ_POLL_DISPATCH)
 		/* Read without the lock by look_and_tell(). */
 		WRITE_ONCE(w->armed, false);
-	else if (!(w->mode & IOEVQ_POLL_EDGE))
+	/* One that was to be looked at after its last event is after this one. */
+	if (w->kreq.level || !(w->mode & (IOEVQ_POLL_EDGE | IOEVQ_POLL_DISPATCH)))
 		ioevq_recheck_when_reaped(&w->kreq);
 	return true;
 }

@@ -91,6 +91,34 @@ TEST_F(mod, law_05_armed_again_in_its_turn)
 	ioevq_close(&q);
 }
 
+/* The same where it finds room meanwhile: the others do not wait for what it has announced then. */
+TEST_F(mod, law_05_armed_again_and_announced)
+{
+	int a = eventfd(1, EFD_CLOEXEC), b = eventfd(1, EFD_CLOEXEC), i;
+	struct ioevq_event evs[3];
+	struct ioevq q;
+	eventfd_t value;
+
+	ASSERT_EQ(0, ioevq_open(&q, 4, 0));
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, ioevq_post(&q, i, 0, 0));
+	ASSERT_EQ(0, watch(&q, a, POLLOUT, IOEVQ_POLL_EDGE, 4));
+	ASSERT_EQ(0, watch(&q, b, POLLIN, IOEVQ_POLL_LEVEL, 5));
+	ASSERT_EQ(6, enter_wait(&q, NULL, 6, 0, 0));
+	ASSERT_EQ(0, change(&q, a, POLLOUT, IOEVQ_POLL_EDGE, 6));
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(1, enter_wait(&q, evs, 1, 1, 0));
+	ASSERT_EQ(0, eventfd_read(a, &value));
+	ASSERT_EQ(3, enter_wait(&q, evs, 3, 3, 0));
+	EXPECT_EQ(5, evs[2].user_data);
+	ASSERT_EQ(2, enter_wait(&q, evs, 2, 2, BOUND_NS));
+	EXPECT_EQ(6, evs[0].user_data);
+	EXPECT_EQ(5, evs[1].user_data);
+	close(a);
+	close(b);
+	ioevq_close(&q);
+}
+
 /* What is ready is announced again, whatever was announced before. */
 TEST_F(mod, law_05_an_edge_is_armed_again)
 {

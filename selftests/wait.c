@@ -272,36 +272,46 @@ TEST_F(wait, law_06_waiting_does_not_wait_for_submissions)
 	rmdir(t.path);
 }
 
-/* A file whose event was taken meanwhile is looked at again for who sleeps, when it is over. */
-TEST_F(wait, law_05_due_while_somebody_submits)
+/* Who sleeps has found a file, and waits for another event; somebody takes that of the file. */
+static int take_while_somebody_submits(const struct ioevq *q, struct sleeper *sleeper,
+				       unsigned int flags)
 {
-	struct submission sub = { .q = &self->q };
+	struct submission sub = { .q = q };
 	struct ioevq_event ev = {};
 	struct ioevq_enter enter = {
-		.flags = IOEVQ_ENTER_PASS_ON, .events = (uintptr_t)&ev, .min = 1, .max = 1,
+		.flags = flags, .events = (uintptr_t)&ev, .min = 1, .max = 1,
 	};
-	int fd = eventfd(1, EFD_CLOEXEC);
+	int fd = eventfd(1, EFD_CLOEXEC), bad;
 	pthread_t thread;
 	struct slow_io s;
 
-	ASSERT_EQ(0, slow_make(&s));
-	ASSERT_EQ(0, watch(&self->q, fd, POLLIN, IOEVQ_POLL_LEVEL, 7));
-	/* He has found it, and waits for another. */
-	ASSERT_TRUE(put_to_sleep(&self->s[0], &self->q, 2, 2, BOUND_NS));
-	ASSERT_EQ(1, query(&self->q).available);
 	sub.s = &s;
-	ASSERT_EQ(0, pthread_create(&thread, NULL, submit_slowly, &sub));
-	ASSERT_EQ(0, slow_started(&s));
-	EXPECT_EQ(1, ioevq_enter(&self->q, &enter));
-	EXPECT_EQ(7, ev.user_data);
-	ASSERT_EQ(0, ioevq_post(&self->q, 8, 0, 0));
-	EXPECT_TRUE(sleeps(&self->s[0]));
-	ASSERT_EQ(0, slow_finish(&s, 1));
-	ASSERT_EQ(0, pthread_join(thread, NULL));
-	EXPECT_EQ(2, woken(&self->s[0]));
-	EXPECT_EQ(15, self->s[0].evs[0].user_data + self->s[0].evs[1].user_data);
+	if (slow_make(&s) || watch(q, fd, POLLIN, IOEVQ_POLL_LEVEL, 7) ||
+	    !put_to_sleep(sleeper, q, 2, 2, BOUND_NS) || query(q).available != 1 ||
+	    pthread_create(&thread, NULL, submit_slowly, &sub) || slow_started(&s))
+		return -1;
+	bad = ioevq_enter(q, &enter) != 1 || ev.user_data != 7;
+	/* He would look himself, but cannot. */
+	if (!flags)
+		bad |= ioevq_enter(q, &enter) != 0;
+	bad |= ioevq_post(q, 8, 0, 0) || !sleeps(sleeper) || slow_finish(&s, 1) ||
+	       pthread_join(thread, NULL);
+	bad |= woken(sleeper) != 2 ||
+	       sleeper->evs[0].user_data + sleeper->evs[1].user_data != 15;
 	slow_end(&s);
 	close(fd);
+	return bad;
+}
+
+/* It is looked at again for who sleeps, when that is over. */
+TEST_F(wait, law_05_due_while_somebody_submits)
+{
+	EXPECT_EQ(0, take_while_somebody_submits(&self->q, &self->s[0], IOEVQ_ENTER_PASS_ON));
+}
+
+TEST_F(wait, law_05_due_to_who_cannot_look)
+{
+	EXPECT_EQ(0, take_while_somebody_submits(&self->q, &self->s[0], 0));
 }
 
 /* Nor does who sends a message, which is there at once. */
