@@ -13,6 +13,12 @@ int ioevq_take_events(struct ioevq_queue *q, struct ioevq_event __user *to, u32 
 int ioevq_look_and_take(struct ioevq_queue *q, struct ioevq_event __user *to, u32 min, u32 max,
 			unsigned int no_wait);
 
+static __always_inline u64 ioevq_word(const u64 *from)
+{
+	/* Written over meanwhile, perhaps: see ioevq_copy_events(). */
+	return data_race(*from);
+}
+
 /*
  * Copy the @n events from @head on: 0 or -EFAULT. Where another takes them first they may be
  * written over meanwhile: then the caller's compare-and-swap fails.
@@ -29,11 +35,10 @@ static __always_inline int ioevq_copy_events(const struct ioevq_ring_state *ring
 	for (; n; n--, head++, to++) {
 		from = (const void *)(ring->slots + (head & (ring->entries - 1)));
 		dst = (void __user *)to;
-		/* Written over meanwhile, perhaps: see above. */
-		unsafe_put_user(data_race(from[0]), dst, fault);
-		unsafe_put_user(data_race(from[1]), dst + 1, fault);
-		unsafe_put_user(data_race(from[2]), dst + 2, fault);
-		unsafe_put_user(data_race(from[3]), dst + 3, fault);
+		unsafe_put_user(ioevq_word(from), dst, fault);
+		unsafe_put_user(ioevq_word(from + 1), dst + 1, fault);
+		unsafe_put_user(ioevq_word(from + 2), dst + 2, fault);
+		unsafe_put_user(ioevq_word(from + 3), dst + 3, fault);
 	}
 	user_access_end();
 	return 0;

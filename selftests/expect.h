@@ -73,7 +73,7 @@ static inline unsigned int requests(const struct ioevq *q)
 		ret = ioevq_info(q, &info);
 	if (!ret)
 		return info.requests;
-	fprintf(stderr, "# requests: %s\n", strerror(-ret));
+	fprintf(stderr, "# no information: %s\n", strerror(-ret));
 	return -1;
 }
 
