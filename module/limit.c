@@ -78,8 +78,9 @@ struct workqueue_struct *ioevq_user_closers(struct ioevq_user *user)
 		return user->closers;
 	mutex_lock(&users_mutex);
 	if (!user->closers)
-		WRITE_ONCE(user->closers, alloc_workqueue("ioevq-close-%u", WQ_UNBOUND, WQ_MAX_ACTIVE,
-							  __kuid_val(user->uid)));
+		WRITE_ONCE(user->closers,
+			   alloc_workqueue("ioevq-close-%u", WQ_UNBOUND, WQ_MAX_ACTIVE,
+					   __kuid_val(user->uid)));
 	mutex_unlock(&users_mutex);
 	return user->closers;
 }
