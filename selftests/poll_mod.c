@@ -66,22 +66,29 @@ TEST_F(mod, law_05_another_mask)
 }
 
 /*
- * There is no memory to announce it again, for its event waits behind a full ring: that is done
- * when it was taken, whatever others wait for that stand before it.
+ * A full ring, and behind it the events of an edge watch and of a level one: 4 and 5. The first is
+ * armed again, for 6: there is no memory to announce that before its event is taken.
  */
+static int arm_behind_a_full_ring(const struct ioevq *q, int edge, int level)
+{
+	int i, err = 0;
+
+	for (i = 0; i < 4; i++)
+		err |= ioevq_post(q, i, 0, 0);
+	err |= watch(q, edge, POLLOUT, IOEVQ_POLL_EDGE, 4) ||
+	       watch(q, level, POLLIN, IOEVQ_POLL_LEVEL, 5) || enter_wait(q, NULL, 6, 0, 0) != 6;
+	return err || change(q, edge, POLLOUT, IOEVQ_POLL_EDGE, 6);
+}
+
+/* It is announced then, whatever others wait for that stand before it. */
 TEST_F(mod, law_05_armed_again_in_its_turn)
 {
-	int fd = eventfd(1, EFD_CLOEXEC), i;
+	int fd = eventfd(1, EFD_CLOEXEC);
 	struct ioevq_event evs[5];
 	struct ioevq q;
 
 	ASSERT_EQ(0, ioevq_open(&q, 4, 0));
-	for (i = 0; i < 4; i++)
-		ASSERT_EQ(0, ioevq_post(&q, i, 0, 0));
-	ASSERT_EQ(0, watch(&q, self->t.fd, POLLOUT, IOEVQ_POLL_EDGE, 4));
-	ASSERT_EQ(0, watch(&q, fd, POLLIN, IOEVQ_POLL_LEVEL, 5));
-	ASSERT_EQ(6, enter_wait(&q, NULL, 6, 0, 0));
-	ASSERT_EQ(0, change(&q, self->t.fd, POLLOUT, IOEVQ_POLL_EDGE, 6));
+	ASSERT_EQ(0, arm_behind_a_full_ring(&q, self->t.fd, fd));
 	ASSERT_EQ(5, enter_wait(&q, evs, 5, 5, 0));
 	EXPECT_EQ(4, evs[4].user_data);
 	ASSERT_EQ(2, enter_wait(&q, evs, 2, 2, BOUND_NS));
@@ -100,12 +107,7 @@ TEST_F(mod, law_05_armed_again_and_announced)
 	eventfd_t value;
 
 	ASSERT_EQ(0, ioevq_open(&q, 4, 0));
-	for (i = 0; i < 4; i++)
-		ASSERT_EQ(0, ioevq_post(&q, i, 0, 0));
-	ASSERT_EQ(0, watch(&q, a, POLLOUT, IOEVQ_POLL_EDGE, 4));
-	ASSERT_EQ(0, watch(&q, b, POLLIN, IOEVQ_POLL_LEVEL, 5));
-	ASSERT_EQ(6, enter_wait(&q, NULL, 6, 0, 0));
-	ASSERT_EQ(0, change(&q, a, POLLOUT, IOEVQ_POLL_EDGE, 6));
+	ASSERT_EQ(0, arm_behind_a_full_ring(&q, a, b));
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(1, enter_wait(&q, evs, 1, 1, 0));
 	ASSERT_EQ(0, eventfd_read(a, &value));
