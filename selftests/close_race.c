@@ -204,13 +204,18 @@ FIXTURE_TEARDOWN(alone)
 
 struct closer {
 	int fd;			/* to be closed; -1: was done, -2: end */
-	unsigned int delay;
+	int delay;		/* turns of linger() it comes later than the other; or sooner */
 };
+
+static void linger(int turns)
+{
+	for (; turns > 0; turns--)
+		__asm__ ("" : "+r" (turns));
+}
 
 static void *closer(void *arg)
 {
 	struct closer *c = arg;
-	unsigned int i;
 	int fd;
 
 	while ((fd = __atomic_load_n(&c->fd, __ATOMIC_ACQUIRE)) != -2) {
@@ -218,8 +223,7 @@ static void *closer(void *arg)
 			sched_yield();
 			continue;
 		}
-		for (i = 0; i < c->delay; i++)
-			__asm__ ("" : "+r" (i));
+		linger(c->delay);
 		close(fd);
 		__atomic_store_n(&c->fd, -1, __ATOMIC_RELEASE);
 	}
@@ -249,6 +253,7 @@ TEST_F_TIMEOUT(alone, law_08_close_against_submission, 600)
 		ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, p));
 		ioevq_prep_poll(&req, p[0], POLLPRI, IOEVQ_POLL_ONESHOT, i);
 		__atomic_store_n(&c.fd, p[0], __ATOMIC_RELEASE);
+		linger(-c.delay);
 		ret = ioevq_enter(&self->q, &enter);
 		if (ret < 0) {
 			ASSERT_EQ(-EBADF, ret);
@@ -259,12 +264,9 @@ TEST_F_TIMEOUT(alone, law_08_close_against_submission, 600)
 			ASSERT_EQ(IOEVQ_EVENT_CLOSED, ev.flags);
 			watched++;
 		}
-		/* Steer to where it is as likely to come too early as too late. */
-		if (ret < 0)
-			c.delay += 1 + c.delay / 16;
-		else
-			c.delay -= c.delay / 16;
 		ASSERT_TRUE(eventually(__atomic_load_n(&c.fd, __ATOMIC_ACQUIRE) == -1));
+		/* Steer to where it is as likely to come too early as too late. */
+		c.delay += (ret < 0 ? 1 : -1) * (1 + abs(c.delay) / 16);
 		close(p[1]);
 	}
 	__atomic_store_n(&c.fd, -2, __ATOMIC_RELEASE);
