@@ -112,5 +112,7 @@ void bench_file(void);
 void bench_child(void);
 void bench_herd(void);
 void bench_cpus(void);
+void bench_server(void);
+void bench_server_by_clock(void);
 
 #endif

@@ -235,4 +235,5 @@ void bench_cpus(void)
 		}
 		MUST(waitpid(pid, &status, 0));
 	}
+	bench_server_by_clock();
 }

@@ -27,6 +27,7 @@ static const struct {
 	{ "file", bench_file, false },
 	{ "memory", bench_memory, false },
 	{ "herd", bench_herd, false },
+	{ "server", bench_server, false },
 	{ "cpus", bench_cpus, true },
 };
 
