@@ -16,7 +16,7 @@ static void detach_entry(struct ioevq_entry *e, __poll_t ready)
 	wait_queue_head_t *head;
 
 	rcu_read_lock();
-	/* Pairs with the release in ioevq_watch_wake(): NULL means that it is gone. */
+	/* Pairs with the release in freed(): NULL means that it is gone. */
 	head = smp_load_acquire(&e->head);
 	if (head) {
 		ioevq_point(IOEVQ_POINT_DETACH);
@@ -108,7 +108,7 @@ int ioevq_watch_join(struct ioevq_watch *w, wait_queue_head_t *head)
 		w->others = e;
 	}
 	e->head = head;
-	init_waitqueue_func_entry(&e->wait, ioevq_watch_wake);
+	init_waitqueue_func_entry(&e->wait, ioevq_watch_wake(w));
 	e->wait.private = w;
 	if (w->mode & IOEVQ_POLL_EXCLUSIVE)
 		add_wait_queue_exclusive(head, &e->wait);

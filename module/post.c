@@ -43,15 +43,17 @@ static int post_in_new_memory(struct ioevq_queue *q, const struct ioevq_event *e
  */
 int ioevq_post(struct ioevq_queue *q, const struct ioevq_event *evs, unsigned int nr)
 {
-	struct ioevq_event *slot;
+	struct ioevq_ring_state *ring = &q->ring;
 	unsigned int n = 0;
 	int err = 0;
 
 	spin_lock_irq(&q->lock);
-	while (n < nr && (slot = ioevq_ring_slot(&q->ring))) {
-		trace_ioevq_post(&q->ring, &evs[n], q->ring.tail);
-		*slot = evs[n++];
-		ioevq_ring_publish(&q->ring);
+	while (n < nr && ioevq_ring_is_open(ring)) {
+		ioevq_seq_t seq = ring->tail;
+
+		trace_ioevq_post(ring, &evs[n], seq);
+		*ioevq_ring_slot(ring, seq) = evs[n++];
+		ioevq_ring_publish(ring, seq);
 	}
 	while (n < nr && post_for_free(q, &evs[n]))
 		n++;

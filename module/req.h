@@ -141,25 +141,28 @@ static inline void ioevq_fill_more(struct ioevq_event *ev, const struct ioevq_kr
 /*
  * Post an event that is not the last. Where the ring has no room it waits in a record of
  * @pool, which must not be empty and which the record returns to once it has its slot. Where
- * it stands is in kreq->seq. queue->lock is held. Inline, as this is what readiness costs.
+ * it stands is in kreq->seq, and returned. queue->lock is held. Inline, as this is what
+ * readiness costs.
  */
-static inline void ioevq_post_more(struct ioevq_kreq *kreq, struct ioevq_rec **pool, s64 res,
-				   u32 flags, u64 data, bool news)
+static inline ioevq_seq_t ioevq_post_more(struct ioevq_kreq *kreq, struct ioevq_rec **pool,
+					  s64 res, u32 flags, u64 data, bool news)
 {
 	struct ioevq_queue *q = kreq->q;
-	struct ioevq_event *slot = ioevq_ring_slot(&q->ring);
+	ioevq_seq_t seq = q->ring.tail;
 
 	lockdep_assert_held(&q->lock);
 
-	if (likely(slot)) {
-		ioevq_fill_more(slot, kreq, res, flags, data);
-		kreq->seq = q->ring.tail;
+	if (likely(ioevq_ring_is_open(&q->ring))) {
+		ioevq_fill_more(ioevq_ring_slot(&q->ring, seq), kreq, res, flags, data);
+		kreq->seq = seq;
 		ioevq_trace_more(kreq, res, flags, data);
-		ioevq_ring_publish(&q->ring);
+		ioevq_ring_publish(&q->ring, seq);
 	} else {
 		ioevq_post_to_backlog(kreq, pool, res, flags, data);
+		seq = kreq->seq;
 	}
 	ioevq_tell(q, news);
+	return seq;
 }
 
 /* post.c */

@@ -47,6 +47,7 @@ int ioevq_ring_alloc(struct ioevq_ring_state *ring, u32 entries)
 	ring->page = map;
 	ring->slots = map + IOEVQ_RING_EVENTS;
 	ring->entries = entries;
+	ring->mask = entries - 1;
 	ring->backlog_end = &ring->backlog;
 	ring->page->entries = entries;
 	return 0;
@@ -77,8 +78,8 @@ void ioevq_ring_flush(struct ioevq_ring_state *ring, unsigned int budget)
 	while ((rec = ring->backlog) && budget-- && ioevq_ring_has_room(ring)) {
 		WRITE_ONCE(ring->backlog, rec->next);
 		ring->backlog_len--;
-		ring->slots[ring->tail & (ring->entries - 1)] = rec->ev;
-		ioevq_ring_publish(ring);
+		*ioevq_ring_slot(ring, ring->tail) = rec->ev;
+		ioevq_ring_publish(ring, ring->tail);
 		ioevq_rec_return(rec);
 	}
 	if (!ring->backlog) {
@@ -90,17 +91,15 @@ void ioevq_ring_flush(struct ioevq_ring_state *ring, unsigned int budget)
 /* Post an event in its record. Never fails: the record is the place to wait. */
 ioevq_seq_t ioevq_ring_post(struct ioevq_ring_state *ring, struct ioevq_rec *rec)
 {
-	struct ioevq_event *slot;
 	ioevq_seq_t seq;
 
 	/* Two, so that a backlog shrinks as long as consumers make room. */
 	ioevq_ring_flush(ring, 2);
 	seq = ring->tail + ring->backlog_len;
-	slot = ioevq_ring_slot(ring);
-	if (slot) {
+	if (ioevq_ring_is_open(ring)) {
 		trace_ioevq_post(ring, &rec->ev, seq);
-		*slot = rec->ev;
-		ioevq_ring_publish(ring);
+		*ioevq_ring_slot(ring, seq) = rec->ev;
+		ioevq_ring_publish(ring, seq);
 		ioevq_rec_return(rec);
 		return seq;
 	}
@@ -117,14 +116,14 @@ ioevq_seq_t ioevq_ring_post(struct ioevq_ring_state *ring, struct ioevq_rec *rec
 /* Post an event for which nothing was reserved, if the ring has room for it. */
 bool ioevq_ring_post_unpaid(struct ioevq_ring_state *ring, const struct ioevq_event *ev)
 {
-	struct ioevq_event *slot;
+	ioevq_seq_t seq;
 
 	ioevq_ring_flush(ring, 2);
-	slot = ioevq_ring_slot(ring);
-	if (!slot)
+	if (!ioevq_ring_is_open(ring))
 		return false;
-	trace_ioevq_post(ring, ev, ring->tail);
-	*slot = *ev;
-	ioevq_ring_publish(ring);
+	seq = ring->tail;
+	trace_ioevq_post(ring, ev, seq);
+	*ioevq_ring_slot(ring, seq) = *ev;
+	ioevq_ring_publish(ring, seq);
 	return true;
 }

@@ -28,9 +28,10 @@ struct ioevq_rec {
 struct ioevq_ring_state {
 	struct ioevq_ring *page;	/* shared with user space */
 	struct ioevq_event *slots;	/* shared with user space */
-	u32 entries;			/* constant */
+	u32 entries;			/* constant, a power of two */
 	u32 number;			/* constant; of the queue, for who traces */
 	u32 flags;			/* private copy of page->flags */
+	u64 mask;			/* constant; entries - 1 */
 	u64 tail;			/* private copy of page->tail */
 	u64 backlog_len;
 	u64 backlog_max;		/* statistics: it was never longer */
@@ -86,27 +87,31 @@ static inline u64 ioevq_ring_available(struct ioevq_ring_state *ring)
 
 static inline bool ioevq_ring_has_room(struct ioevq_ring_state *ring)
 {
-	return ring->tail - READ_ONCE(ring->page->head) < ring->entries;
+	return ring->tail - READ_ONCE(ring->page->head) <= ring->mask;
 }
 
-/* Where the next event is to be written, or NULL: it has to wait. With the lock. */
-static inline struct ioevq_event *ioevq_ring_slot(struct ioevq_ring_state *ring)
+/* Can the next event have its slot, or must it wait? With the lock. */
+static inline bool ioevq_ring_is_open(struct ioevq_ring_state *ring)
 {
-	if (ring->backlog || !ioevq_ring_has_room(ring))
-		return NULL;
-	return ring->slots + (ring->tail & (ring->entries - 1));
+	return !ring->backlog && ioevq_ring_has_room(ring);
 }
 
-/* It is written. */
-static inline void ioevq_ring_publish(struct ioevq_ring_state *ring)
+/* Where event @seq is to be written. */
+static inline struct ioevq_event *ioevq_ring_slot(struct ioevq_ring_state *ring, ioevq_seq_t seq)
 {
-	u64 tail = ring->tail + 1;
+	return ring->slots + (seq & ring->mask);
+}
+
+/* The event at the tail, @seq, is written. */
+static inline void ioevq_ring_publish(struct ioevq_ring_state *ring, ioevq_seq_t seq)
+{
+	struct ioevq_ring *page = ring->page;
 
 	ioevq_point(IOEVQ_POINT_STORE);
 	/* Pairs with the acquire load of the tail in ioevq_take_at_once(). */
-	smp_store_release(&ring->tail, tail);
+	smp_store_release(&ring->tail, seq + 1);
 	/* The same in user space, ioevq_take(). */
-	smp_store_release(&ring->page->tail, tail);
+	smp_store_release(&page->tail, seq + 1);
 }
 
 /*

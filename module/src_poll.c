@@ -92,12 +92,12 @@ void ioevq_poll_set(struct ioevq_watch *w, u32 mask, u32 op_flags)
 {
 	bool tells;
 
-	/* Read without the lock by ioevq_watch_wake() and woken(). */
+	/* Read without the lock by wake-ups. */
 	WRITE_ONCE(w->mask, (__force __poll_t)mask | EPOLLERR | EPOLLHUP);
 	WRITE_ONCE(w->mode, op_flags & IOEVQ_POLL_FLAGS);
 	tells = !confirms(w->mode) && w->can_tell && !(w->mask & (EPOLLPRI | EPOLLRDBAND));
 	WRITE_ONCE(w->tells, tells);
-	w->armed = true;
+	ioevq_watch_arm(w, true);
 	w->kreq.quiet = w->mode & IOEVQ_POLL_QUIET;
 }
 

@@ -35,7 +35,7 @@ static void mod_one(struct mod *mod, struct ioevq_watch *w)
 	if (req->op_flags & IOEVQ_POLL_MOD_USER_DATA && req->off != w->kreq.rec.ev.user_data)
 		ioevq_index_rename(&q->index, &w->kreq, req->off);
 	ioevq_poll_set(w, req->op_arg, req->op_flags);
-	w->armed = false;
+	ioevq_watch_arm(w, false);
 	ioevq_watch_forget(w);
 	ioevq_recheck_forget(&w->kreq);
 	list_add_tail(&w->kreq.recheck, &mod->todo);
@@ -52,7 +52,7 @@ static void arm_one(struct ioevq_watch *w, struct file *file)
 
 	/*
 	 * Pairs with the lock of the wait queue, or the barrier before waitqueue_active(), in
-	 * who makes the file ready: either ->poll sees that it is, or ioevq_watch_wake()
+	 * who makes the file ready: either ->poll sees that it is, or its wake-up
 	 * that we are armed.
 	 */
 	smp_mb();
@@ -72,7 +72,7 @@ static void arm_all(struct ioevq_queue *q, struct mod *mod)
 	spin_lock_irq(&q->lock);
 	while ((w = list_first_entry_or_null(&mod->todo, struct ioevq_watch, kreq.recheck))) {
 		list_del_init(&w->kreq.recheck);
-		w->armed = true;
+		ioevq_watch_arm(w, true);
 		spin_unlock_irq(&q->lock);
 		/* It stays: to be freed takes the mutex. */
 		file = mod->file ?: ioevq_watch_file(w);

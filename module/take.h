@@ -33,7 +33,7 @@ static __always_inline int ioevq_copy_events(const struct ioevq_ring_state *ring
 	if (!user_access_begin(to, n * sizeof(*to)))
 		return -EFAULT;
 	for (; n; n--, head++, to++) {
-		from = (const void *)(ring->slots + (head & (ring->entries - 1)));
+		from = (const void *)(ring->slots + (head & ring->mask));
 		dst = (void __user *)to;
 		unsafe_put_user(ioevq_word(from), dst, fault);
 		unsafe_put_user(ioevq_word(from + 1), dst + 1, fault);

@@ -39,7 +39,7 @@ static inline void ioevq_wake(struct ioevq_queue *q)
 
 	if (q->polled)
 		ioevq_notify(q);
-	if (!list_empty(&q->waiters))
+	if (q->waiting)
 		ioevq_hand_on(q);
 }
 

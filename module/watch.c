@@ -29,9 +29,9 @@ static noinline __poll_t not_announced_in_part(struct ioevq_watch *w, __poll_t m
 }
 
 /* What of @mask was not announced, or was and has been reaped. Frees what was reaped. */
-static inline __poll_t not_announced(struct ioevq_watch *w, __poll_t mask)
+static inline __poll_t not_announced(struct ioevq_queue *q, struct ioevq_watch *w, __poll_t mask)
 {
-	if (unlikely(!ioevq_ring_reaped(&w->kreq.q->ring, w->kreq.seq)))
+	if (unlikely(!ioevq_ring_reaped(&q->ring, w->kreq.seq)))
 		return not_announced_in_part(w, mask);
 	ioevq_watch_forget(w);
 	return mask;
@@ -71,20 +71,22 @@ static bool say_more(struct ioevq_watch *w, __poll_t mask)
 /*
  * The file is ready: make it known unless that was done. @news: who polls the queue was
  * not told yet. True if there is an event that was not there. queue->lock is held. Inline
- * in the wake-up: to call it would be a tenth of what that costs.
+ * in the wake-up, and of a @plain watch without looking at the mode: to call it would be a
+ * tenth of what that costs, and the mode another one.
  */
-static __always_inline bool announce(struct ioevq_watch *w, __poll_t ready, bool news)
+static __always_inline bool announce(struct ioevq_queue *q, struct ioevq_watch *w, __poll_t ready,
+				     bool news, bool plain)
 {
 	u64 folded = w->folded;
 	int place;
 
-	lockdep_assert_held(&w->kreq.q->lock);
+	lockdep_assert_held(&q->lock);
 
-	if (w->mode & IOEVQ_POLL_ONESHOT) {
+	if (!plain && w->mode & IOEVQ_POLL_ONESHOT) {
 		ioevq_complete_locked(&w->kreq, (__force u32)ready, 0, folded, news);
 		return true;
 	}
-	ready = not_announced(w, ready);
+	ready = not_announced(q, w, ready);
 	place = free_place(w);
 	if (!ready || place < 0 || !w->spare) {
 		w->folded++;
@@ -94,27 +96,25 @@ static __always_inline bool announce(struct ioevq_watch *w, __poll_t ready, bool
 		return false;
 	}
 	w->folded = 0;
-	ioevq_post_more(&w->kreq, &w->spare, (__force u32)ready, 0, folded, news);
 	w->announced[place] = (__force u16)ready;
-	w->seq[place] = w->kreq.seq;
-	if (w->mode & IOEVQ_POLL_DISPATCH)
-		/* Read without the lock by look_and_tell(). */
-		WRITE_ONCE(w->armed, false);
+	w->seq[place] = ioevq_post_more(&w->kreq, &w->spare, (__force u32)ready, 0, folded, news);
+	if (!plain && w->mode & IOEVQ_POLL_DISPATCH)
+		ioevq_watch_arm(w, false);
 	/* One that was to be looked at after its last event is after this one. */
-	if (w->kreq.level || !(w->mode & (IOEVQ_POLL_EDGE | IOEVQ_POLL_DISPATCH)))
+	if (w->kreq.level || (!plain && !(w->mode & (IOEVQ_POLL_EDGE | IOEVQ_POLL_DISPATCH))))
 		ioevq_recheck_when_reaped(&w->kreq);
 	return true;
 }
 
 bool ioevq_watch_announce(struct ioevq_watch *w, __poll_t ready, bool news)
 {
-	return announce(w, ready, news);
+	return announce(w->kreq.q, w, ready, news, false);
 }
 
 /* Was it announced that the file is ready, and nobody has taken that? queue->lock is held. */
 bool ioevq_watch_unreaped(struct ioevq_watch *w)
 {
-	not_announced(w, 0);
+	not_announced(w->kreq.q, w, 0);
 	return w->announced[0] || w->announced[1] || w->announced[2];
 }
 
@@ -124,7 +124,8 @@ void ioevq_watch_ended(struct ioevq_watch *w)
 	ioevq_complete_locked(&w->kreq, (__force u32)EPOLLHUP, IOEVQ_EVENT_CLOSED, w->folded, true);
 }
 
-static void freed(struct ioevq_watch *w)
+/* The wait queue goes. */
+static noinline int freed(struct ioevq_entry *e, struct ioevq_watch *w)
 {
 	struct ioevq_queue *q = w->kreq.q;
 	unsigned long flags;
@@ -135,6 +136,10 @@ static void freed(struct ioevq_watch *w)
 	else
 		ioevq_watch_ended(w);
 	spin_unlock_irqrestore(&q->lock, flags);
+	list_del_init(&e->wait.entry);
+	/* Last: pairs with detach_entry(). The head may be freed from here on. */
+	smp_store_release(&e->head, NULL);
+	return 0;
 }
 
 /* The last wake-up: after it nothing keeps the file. Pairs with try_leave_master(). */
@@ -150,32 +155,26 @@ static noinline void master_closes(struct ioevq_watch *w, struct ioevq_entry *e)
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
-/* True if a consumer is told by this very wake-up. */
-static bool changed(struct ioevq_watch *w, __poll_t key)
+/* What is plain is not looked at here. True if a consumer is told by it. queue->lock is held. */
+static noinline bool changed(struct ioevq_watch *w, __poll_t key, __poll_t ready)
 {
-	struct ioevq_queue *q = w->kreq.q;
-	bool told = false;
-	unsigned long flags;
-	__poll_t ready;
+	lockdep_assert_held(&w->kreq.q->lock);
 
-	spin_lock_irqsave(&q->lock, flags);
-	/* Pairs with the consumer's compare-and-swap: see ioevq_ring_reaped(). */
-	smp_mb__after_spinlock();
-	ready = key & w->mask;
 	if (w->kreq.state == IOEVQ_NEW) {
 		w->early |= ready;
 		w->early_recheck |= !w->tells || !ready;
-	} else if (w->kreq.state == IOEVQ_LIVE && w->armed && (ready || !key)) {
-		if (w->mode & IOEVQ_POLL_EXCLUSIVE && !ioevq_is_idle(q))
-			/* Another queue shall have it. If none does, who comes will find it. */
-			ioevq_ask_recheck(&w->kreq);
-		else if (w->tells && key)
-			told = announce(w, ready, true);
-		else
-			told = ioevq_ask_recheck(&w->kreq);
+		return false;
 	}
-	spin_unlock_irqrestore(&q->lock, flags);
-	return told;
+	if (w->kreq.state != IOEVQ_LIVE || !w->armed || (key && !ready))
+		return false;
+	if (w->mode & IOEVQ_POLL_EXCLUSIVE && !ioevq_is_idle(w->kreq.q)) {
+		/* Another queue shall have it. If none does, who comes will find it. */
+		ioevq_ask_recheck(&w->kreq);
+		return false;
+	}
+	if (w->tells && key)
+		return announce(w->kreq.q, w, ready, true, false);
+	return ioevq_ask_recheck(&w->kreq);
 }
 
 /*
@@ -209,7 +208,7 @@ void ioevq_watch_take_turns(struct ioevq_watch *w)
 	wait_queue_head_t *head;
 
 	rcu_read_lock();
-	/* Pairs with the release in ioevq_watch_wake(). */
+	/* Pairs with the release in freed(). */
 	head = smp_load_acquire(&e->head);
 	if (head) {
 		spin_lock_irq(&head->lock);
@@ -220,23 +219,45 @@ void ioevq_watch_take_turns(struct ioevq_watch *w)
 	rcu_read_unlock();
 }
 
-/* Something that concerns us, or may. */
-static noinline int woken(struct ioevq_watch *w, struct ioevq_entry *e, __poll_t key)
+/* Something that concerns us, or may: a watch that is not exclusive. */
+static noinline int woken(struct ioevq_entry *e, struct ioevq_watch *w, __poll_t key)
 {
+	struct ioevq_queue *q = w->kreq.q;
+	unsigned long flags;
+	__poll_t ready;
+
+	if (unlikely(key & POLLFREE))
+		return freed(e, w);
+	ioevq_point(IOEVQ_POINT_EVENT);
+	spin_lock_irqsave(&q->lock, flags);
+	/* Pairs with the consumer's compare-and-swap: see ioevq_ring_reaped(). */
+	smp_mb__after_spinlock();
+	ready = key & w->mask;
+	if (likely(w->plain && ready && w->kreq.state == IOEVQ_LIVE))
+		announce(q, w, ready, true, true);
+	else
+		changed(w, key, ready);
+	spin_unlock_irqrestore(&q->lock, flags);
+	return 0;
+}
+
+/* The same of an exclusive one: 1 if a consumer is told by this very wake-up. */
+static int woken_exclusive(struct ioevq_entry *e, struct ioevq_watch *w, __poll_t key)
+{
+	struct ioevq_queue *q = w->kreq.q;
+	unsigned long flags;
 	bool told;
 
-	if (unlikely(key & POLLFREE)) {
-		freed(w);
-		list_del_init(&e->wait.entry);
-		/* Last: pairs with detach_entry(). The head may be freed from here on. */
-		smp_store_release(&e->head, NULL);
-		return 0;
-	}
+	if (unlikely(key & POLLFREE))
+		return freed(e, w);
 	ioevq_point(IOEVQ_POINT_EVENT);
-	told = changed(w, key);
+	spin_lock_irqsave(&q->lock, flags);
+	/* As in woken(). */
+	smp_mb__after_spinlock();
+	told = changed(w, key, key & w->mask);
+	spin_unlock_irqrestore(&q->lock, flags);
 	/* As in epoll: one who waits for input is not the one to serve output, too. */
-	if (!told || !(e->wait.flags & WQ_FLAG_EXCLUSIVE) ||
-	    (key & (EPOLLIN | EPOLLOUT)) == (EPOLLIN | EPOLLOUT))
+	if (!told || (key & (EPOLLIN | EPOLLOUT)) == (EPOLLIN | EPOLLOUT))
 		return 0;
 	/* Whoever has to look at the file does it in his own time, see poll_recheck(). */
 	if (key && READ_ONCE(w->tells))
@@ -245,26 +266,48 @@ static noinline int woken(struct ioevq_watch *w, struct ioevq_entry *e, __poll_t
 }
 
 /*
- * The wake-up: any context, under the lock of the wait queue. What does not concern us, as
- * that there is room where we wait for data, is to cost little.
+ * What does not concern us, as that there is room where we wait for data, is to cost little.
+ * Who changes the mask looks at the file after it: see arm_one(). POLLFREE comes with EPOLLHUP,
+ * which is in every mask.
  */
-int ioevq_watch_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *keyp)
+static bool concerns(struct ioevq_watch *w, __poll_t key)
+{
+	return !key || key & READ_ONCE(w->mask);
+}
+
+/* The wake-up: any context, under the lock of the wait queue. */
+static int wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *keyp)
+{
+	struct ioevq_watch *w = wait->private;
+	__poll_t key = key_to_poll(keyp);
+
+	if (!concerns(w, key))
+		return 0;
+	return woken(container_of(wait, struct ioevq_entry, wait), w, key);
+}
+
+/* The same of those that are seldom. */
+static int wake_other(wait_queue_entry_t *wait, unsigned int mode, int sync, void *keyp)
 {
 	struct ioevq_entry *e = container_of(wait, struct ioevq_entry, wait);
 	struct ioevq_watch *w = wait->private;
 	__poll_t key = key_to_poll(keyp);
 
-	if (unlikely(w->is_master) && compat_master_is_closing(w->kreq.file)) {
+	if (w->is_master && compat_master_is_closing(w->kreq.file)) {
 		master_closes(w, e);
 		return 0;
 	}
-	/*
-	 * Who changes the mask looks at the file after it: see arm_one(). POLLFREE comes with
-	 * EPOLLHUP, which is in every mask.
-	 */
-	if (key && !(key & READ_ONCE(w->mask)))
+	if (!concerns(w, key))
 		return 0;
-	return woken(w, e, key);
+	if (READ_ONCE(w->mode) & IOEVQ_POLL_EXCLUSIVE)
+		return woken_exclusive(e, w, key);
+	return woken(e, w, key);
+}
+
+/* Which of them is for this watch. That it is exclusive does not change. */
+wait_queue_func_t ioevq_watch_wake(const struct ioevq_watch *w)
+{
+	return w->is_master || w->mode & IOEVQ_POLL_EXCLUSIVE ? wake_other : wake;
 }
 
 /* The file is being closed, or we lost interest. Under the lock of the close hook. */

@@ -38,6 +38,7 @@ struct ioevq_watch {
 	bool is_master : 1;		/* see compat/master.h */
 	bool tells;			/* its wake-ups say what is ready, and may announce it */
 	bool armed;
+	bool plain;			/* the rest does not matter; see ioevq_watch_arm() */
 	bool owes : 1;			/* exclusive, and ended before its event was reaped */
 	bool early_recheck : 1;		/* came before the request was accepted */
 	bool early_free : 1;		/* the same */
@@ -65,12 +66,24 @@ int ioevq_watch_begin(struct ioevq_watch *w, struct file *file);
 void ioevq_watch_end(struct ioevq_watch *w);
 struct file *ioevq_watch_file(struct ioevq_watch *w);
 void ioevq_watch_take_turns(struct ioevq_watch *w);
-int ioevq_watch_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *keyp);
+wait_queue_func_t ioevq_watch_wake(const struct ioevq_watch *w);
 
 /* With queue->lock: */
 bool ioevq_watch_announce(struct ioevq_watch *w, __poll_t ready, bool news);
 void ioevq_watch_ended(struct ioevq_watch *w);
 bool ioevq_watch_unreaped(struct ioevq_watch *w);
+
+/*
+ * Most watches are edge-triggered, armed all their life, and not exclusive: their wake-ups need
+ * not look at each of that. With queue->lock, or before anybody else knows of the watch.
+ */
+static inline void ioevq_watch_arm(struct ioevq_watch *w, bool armed)
+{
+	/* Read without the lock by look_and_tell(). */
+	WRITE_ONCE(w->armed, armed);
+	w->plain = armed && w->tells &&
+		   (w->mode & (IOEVQ_POLL_EDGE | IOEVQ_POLL_EXCLUSIVE)) == IOEVQ_POLL_EDGE;
+}
 
 /* Whatever was announced counts no more. queue->lock is held. */
 static inline void ioevq_watch_forget(struct ioevq_watch *w)
