@@ -407,9 +407,13 @@ TEST_F(kinds, law_10_user_and_system_time)
 	total = IOEVQ_CHILD_CPU_US(exit.data);
 	system = usage.data;
 	EXPECT_LE(400 * 1000, total);
-	/* It runs for a moment after that. */
-	EXPECT_GE(total / 4, llabs(us(ru.ru_utime) + us(ru.ru_stime) - total));
-	EXPECT_GE(total / 4, llabs(us(ru.ru_stime) - system));
+	/*
+	 * It runs on after that, in the kernel: for a moment, or a quarter of a second if that
+	 * looks for misuse of memory. Samples tell what of the total is the system's.
+	 */
+	EXPECT_GE(us(ru.ru_utime) + us(ru.ru_stime), total);
+	EXPECT_GE(total / 2, us(ru.ru_utime) + us(ru.ru_stime) - total);
+	EXPECT_GE(total / 2, llabs(us(ru.ru_stime) - system));
 	EXPECT_LT(0, system);
 	EXPECT_GT(total, system);
 	EXPECT_EQ(variant->name == ANY, requests(&self->q));
