@@ -85,8 +85,8 @@ static bool confirms(u32 mode)
 }
 
 /*
- * What @mask and @op_flags ask for. With queue->lock, or before anybody else knows of the
- * watch. A wake-up for input also says urgent data, for which there may be none.
+ * What @mask and @op_flags ask for; ioevq_watch_arm() follows. With queue->lock, or before
+ * anybody else knows of the watch. A wake-up for input also says urgent data, for which there may be none.
  */
 void ioevq_poll_set(struct ioevq_watch *w, u32 mask, u32 op_flags)
 {
@@ -97,7 +97,6 @@ void ioevq_poll_set(struct ioevq_watch *w, u32 mask, u32 op_flags)
 	WRITE_ONCE(w->mode, op_flags & IOEVQ_POLL_FLAGS);
 	tells = !confirms(w->mode) && w->can_tell && !(w->mask & (EPOLLPRI | EPOLLRDBAND));
 	WRITE_ONCE(w->tells, tells);
-	ioevq_watch_arm(w, true);
 	w->kreq.quiet = w->mode & IOEVQ_POLL_QUIET;
 }
 
@@ -269,6 +268,7 @@ static int poll_file(struct ioevq_watch *w, struct file *file, const struct ioev
 	w->kreq.fd = req->fd;
 	w->can_tell = wakeups_tell(file);
 	ioevq_poll_set(w, req->op_arg, req->op_flags);
+	ioevq_watch_arm(w, true);
 	w->is_master = compat_is_silent_master(file);
 	w->spare = &w->more;
 	if (inner)

@@ -39,10 +39,7 @@ struct ioevq_watch {
 	bool tells;			/* its wake-ups say what is ready, and may announce it */
 	bool armed;
 	bool plain;			/* the rest does not matter; see ioevq_watch_arm() */
-	bool owes : 1;			/* exclusive, and ended before its event was reaped */
-	bool early_recheck : 1;		/* came before the request was accepted */
-	bool early_free : 1;		/* the same */
-	__poll_t early;			/* the same */
+	__poll_t early;			/* came before the request was accepted */
 	__poll_t peeked;		/* news that ->poll tells once; see look() */
 	__poll_t handed_on;		/* when it leaves: what another is told instead */
 	/*
@@ -50,6 +47,9 @@ struct ioevq_watch {
 	 * before that is reaped; a mask of 0 is free.
 	 */
 	u16 announced[IOEVQ_MAX_ANNOUNCED];
+	bool owes : 1;			/* exclusive, and ended before its event was reaped */
+	bool early_recheck : 1;		/* as early */
+	bool early_free : 1;		/* the same */
 	ioevq_seq_t seq[IOEVQ_MAX_ANNOUNCED];
 	u64 folded;			/* wake-ups without an event of their own */
 	struct ioevq_rec *spare;	/* &more, when it is not in the backlog */
