@@ -98,10 +98,10 @@ static double now(void)
 /* Requests a second by the clock of the host: the best of some runs, for the host is not ours. */
 static void time_server(const struct row *row, struct server *s)
 {
-	unsigned int n = (quick ? 2000 : 10000) / s->k, run, i;
+	unsigned int n = (quick ? 1000 : 3000) / s->k, run, i;
 	double best = 0, t;
 
-	for (run = 0; run < 5; run++) {
+	for (run = 0; run < 3; run++) {
 		t = now();
 		for (i = 0; i < n; i++)
 			round_server(s);
