@@ -270,7 +270,11 @@ EXPORT int ioevq_wait_batch(const struct ioevq *q, struct ioevq_event *events, u
 EXPORT int ioevq_take_slow(const struct ioevq *q, struct ioevq_event *event)
 {
 	struct ioevq_enter enter = { .events = (uintptr_t)event, .max = 1 };
+	__u32 flags = __atomic_load_n(&q->ring->flags, __ATOMIC_RELAXED);
 
+	/* As a rule it has come between two looks at the tail by the caller. */
+	if (!(flags & (IOEVQ_RING_LIMITED | IOEVQ_RING_ALERT)) && ioevq_take_mapped(q, event, 1))
+		return 1;
 	return ioevq_enter(q, &enter);
 }
 
