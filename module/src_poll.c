@@ -86,7 +86,8 @@ static bool confirms(u32 mode)
 
 /*
  * What @mask and @op_flags ask for; ioevq_watch_arm() follows. With queue->lock, or before
- * anybody else knows of the watch. A wake-up for input also says urgent data, for which there may be none.
+ * anybody else knows of the watch. A wake-up for input also says urgent data, for which there
+ * may be none.
  */
 void ioevq_poll_set(struct ioevq_watch *w, u32 mask, u32 op_flags)
 {
