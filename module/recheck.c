@@ -219,8 +219,8 @@ static bool is_deep(void)
 }
 
 /*
- * Is one of the files ready that are to be looked at? Nothing is announced. Where that
- * cannot be found out now: perhaps, yes. For ->poll of the queue itself.
+ * Is one of the files ready that are to be looked at? Only what stays true is announced.
+ * Where that cannot be found out now: perhaps, yes. For ->poll of the queue itself.
  */
 bool ioevq_peek(struct ioevq_queue *q)
 {
@@ -233,10 +233,12 @@ bool ioevq_peek(struct ioevq_queue *q)
 	spin_lock_irq(&q->lock);
 	begin_look(q, &todo);
 	while (!ready && (kreq = list_first_entry_or_null(&todo, struct ioevq_kreq, recheck))) {
-		ready = look_at(kreq, false);
+		bool later = look_at(kreq, false);
+
 		/* For who comes to take it; it may have asked again meanwhile. */
-		if (ready && kreq->state == IOEVQ_LIVE && list_empty(&kreq->recheck))
+		if (later && kreq->state == IOEVQ_LIVE && list_empty(&kreq->recheck))
 			list_add(&kreq->recheck, &todo);
+		ready = later || ioevq_ring_available(&q->ring);
 	}
 	end_look(q, &todo);
 	spin_unlock_irq(&q->lock);

@@ -54,8 +54,9 @@ struct ioevq_kreq {
  * @submit: refuse with an errno, leaving nothing behind, or accept with 0, or with
  *	IOEVQ_DONE: it has succeeded, with rec.ev.res, and there is no event; nothing is held
  * @cancel: complete now; false if that cannot be hurried
- * @recheck: look at the watched file again, and with @tell announce what it is ready
- *	for. Is it ready, or may it be? With queue->lock, which it drops meanwhile
+ * @recheck: look at the watched file again, and announce what it is ready for. Without @tell
+ *	that may be left to a later look: true if it is ready, or may be, and was not
+ *	announced. With queue->lock, which it drops meanwhile
  * @reaped: go on: the event was taken for which ioevq_await_reap() was called. With queue->lock,
  *	and without the mutex
  * @release: drop what is held; the object is freed afterwards

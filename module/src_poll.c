@@ -353,13 +353,13 @@ static bool look_and_tell(struct ioevq_watch *w, struct file *file, bool tell)
 	if (ready && !peek && w->kreq.state == IOEVQ_LIVE && w->armed)
 		told = ioevq_watch_announce(w, ready, !tell);
 	if (!(w->mode & IOEVQ_POLL_EXCLUSIVE))
-		return ready;
+		return peek && ready;
 	spin_unlock_irq(&q->lock);
 	if (told)
 		ioevq_watch_take_turns(w);
 	ioevq_queue_fput(q, file);
 	spin_lock_irq(&q->lock);
-	return ready;
+	return peek && ready;
 }
 
 static bool poll_recheck(struct ioevq_kreq *kreq, bool tell)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Law 5: watches that rest after an event, and those that are told only what is true. */
+/* Law 5: what is told once, watches that rest after it, those that are told only what is true. */
 #include "kinds.h"
 #include "readiness.h"
 #include "sleeper.h"
@@ -51,6 +51,24 @@ TEST_F(kind, law_08_close_of_what_rests)
 	EXPECT_TRUE(ended(&self->q, WATCH));
 	EXPECT_TRUE(nothing(&self->q));
 	EXPECT_EQ(0, requests(&self->q));
+}
+
+/* What a ->poll of the queue announces stands for what it saw: nobody is told again. */
+TEST_F(kind, law_05_once_though_the_queue_is_polled)
+{
+	const struct kind *ops = &variant->ops;
+	struct thing *t = &self->t;
+	int i;
+
+	ASSERT_EQ(0, watch(&self->q, t->fd, ops->mask, IOEVQ_POLL_EDGE, WATCH));
+	EXPECT_TRUE(nothing(&self->q));
+	ASSERT_EQ(0, ops->rouse(t));
+	EXPECT_EQ(POLLIN, poll_now(self->q.fd, POLLIN));
+	EXPECT_EQ(ops->mask, announced(&self->q, WATCH) & ops->mask);
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(0, poll_now(self->q.fd, POLLIN));
+		EXPECT_TRUE(nothing(&self->q));
+	}
 }
 
 FIXTURE(confirm)
