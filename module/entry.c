@@ -63,6 +63,35 @@ static void leave(struct ioevq_watch *w, struct ioevq_entry *e)
 			cpu_relax();
 }
 
+static void pass(struct ioevq_entry *e)
+{
+	wait_queue_head_t *head;
+
+	rcu_read_lock();
+	/* Pairs with the release in freed(). */
+	head = smp_load_acquire(&e->head);
+	if (head) {
+		spin_lock_irq(&head->lock);
+		spin_unlock_irq(&head->lock);
+	}
+	rcu_read_unlock();
+}
+
+/*
+ * The wake-ups before this are seen by whoever calls it, with all that led to them, those
+ * after it see what he has written. The lock is all that some files have for it: eventfd_write()
+ * has no barrier between what it adds and the wake-up's look at the mask. The caller holds
+ * the file.
+ */
+void ioevq_watch_pass(struct ioevq_watch *w)
+{
+	struct ioevq_entry *e;
+
+	pass(&w->entry);
+	for (e = w->others; e; e = e->next)
+		pass(e);
+}
+
 /* Under the lock of the close hook, or before it knows us. */
 void ioevq_watch_leave(struct ioevq_watch *w)
 {

@@ -50,12 +50,8 @@ static void arm_one(struct ioevq_watch *w, struct file *file)
 	struct ioevq_queue *q = w->kreq.q;
 	__poll_t ready;
 
-	/*
-	 * Pairs with the lock of the wait queue, or the barrier before waitqueue_active(), in
-	 * who makes the file ready: either ->poll sees that it is, or its wake-up
-	 * that we are armed.
-	 */
-	smp_mb();
+	/* Either ->poll sees that the file was made ready, or its wake-up what is watched for. */
+	ioevq_watch_pass(w);
 	ready = vfs_poll(file, &pt) & w->mask;
 	spin_lock_irq(&q->lock);
 	if (w->kreq.state == IOEVQ_LIVE && w->armed)

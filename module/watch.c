@@ -267,8 +267,8 @@ static int woken_exclusive(struct ioevq_entry *e, struct ioevq_watch *w, __poll_
 
 /*
  * What does not concern us, as that there is room where we wait for data, is to cost little.
- * Who changes the mask looks at the file after it: see arm_one(). POLLFREE comes with EPOLLHUP,
- * which is in every mask.
+ * Who changes the mask looks at the file after it: see ioevq_watch_pass(). POLLFREE comes with
+ * EPOLLHUP, which is in every mask.
  */
 static bool concerns(struct ioevq_watch *w, __poll_t key)
 {

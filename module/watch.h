@@ -59,6 +59,7 @@ struct ioevq_watch {
 /* entry.c */
 int ioevq_watch_join(struct ioevq_watch *w, wait_queue_head_t *head);
 void ioevq_watch_leave(struct ioevq_watch *w);
+void ioevq_watch_pass(struct ioevq_watch *w);
 void ioevq_watch_free_entries(struct ioevq_watch *w);
 
 /* watch.c */
