@@ -33,7 +33,7 @@ static struct ioevq_watch *watch(struct kunit *test, u32 mode)
 	w->mask = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLERR | EPOLLHUP;
 	w->mode = mode;
 	w->tells = true;
-	w->armed = true;
+	ioevq_watch_arm(w, true);
 	w->spare = &w->more;
 	test_accept(kreq);
 	return w;
@@ -199,10 +199,10 @@ static void coalesce_wake(struct kunit *test)
 	for (i = 0; i < 10; i++)
 		wake_up_poll(&head, EPOLLIN | EPOLLOUT);
 	found[1] = test_available(test->priv);
-	w->armed = false;
+	ioevq_watch_arm(w, false);
 	wake_up_poll(&head, EPOLLERR);
 	found[2] = test_available(test->priv);
-	w->armed = true;
+	ioevq_watch_arm(w, true);
 	wake_up_poll(&head, EPOLLERR);
 	found[3] = test_available(test->priv);
 	ioevq_watch_leave(w);
