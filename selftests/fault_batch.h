@@ -51,6 +51,7 @@ struct row {
 	bool ends;		/* by itself, and so does what was there before it */
 	bool elsewhere;		/* its event is another queue's */
 	unsigned int enomem;	/* so many refusals at least */
+	int64_t no_memory;	/* what the file calls that, too */
 	long arg;		/* its own */
 };
 
@@ -189,7 +190,7 @@ static inline int try_batch(struct world *w, const struct row *r, int n, struct 
 		return -12;
 	/* What has failed inside of it has one of the errors for that. */
 	if (w->accepted && !r->elsewhere && w->res < 0 && !is_fault(w->res) &&
-	    w->res != r->res && w->res != -ECANCELED)
+	    w->res != r->res && w->res != r->no_memory && w->res != -ECANCELED)
 		return -13;
 	return 0;
 }

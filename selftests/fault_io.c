@@ -257,7 +257,8 @@ FIXTURE_VARIANT_ADD(batch, unix_read)
 FIXTURE_VARIANT_ADD(batch, unix_read_waits)
 	STREAM(make_unix_pair, ask_empty, IOEVQ_OP_READ, .res = -ECANCELED);
 FIXTURE_VARIANT_ADD(batch, unix_write)
-	STREAM(make_unix_pair, tell, IOEVQ_OP_WRITE, .res = PAGE);
+	/* alloc_skb_with_frags() */
+	STREAM(make_unix_pair, tell, IOEVQ_OP_WRITE, .res = PAGE, .no_memory = -ENOBUFS);
 FIXTURE_VARIANT_ADD(batch, tcp_read)
 	STREAM(make_tcp_pair, ask_full, IOEVQ_OP_READ, .res = PAGE);
 FIXTURE_VARIANT_ADD(batch, tcp_read_waits)
