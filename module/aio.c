@@ -228,7 +228,11 @@ static long aio_at_position(struct ioevq_aio *aio)
 	mutex_lock(&file->f_pos_lock);
 	aio->pos = file->f_pos;
 	aio->kiocb.ki_complete = NULL;
-	ret = aio_issue(aio, 0, false);
+	/* As rw_verify_area(), which was asked before the position was known. */
+	if (aio->pos < 0 || aio->len > (u64)(LLONG_MAX - aio->pos))
+		ret = -EINVAL;
+	else
+		ret = aio_issue(aio, 0, false);
 	aio_end_write(aio);
 	if (ret > 0)
 		file->f_pos = aio->kiocb.ki_pos;

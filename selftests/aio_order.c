@@ -157,6 +157,29 @@ TEST_F(order, law_03_at_the_position_of_the_file)
 	EXPECT_EQ(0, outcome(&self->q, &req[1]));
 }
 
+/* No file reaches beyond the largest offset, which is known only when it is done. */
+TEST_F(order, law_12_a_position_at_the_end_of_the_world)
+{
+	const off_t end = INT64_MAX - 4095;
+	char buf[8192] = "";
+	struct ioevq_req req;
+	int fd;
+
+	fd = memfd_create("ioevq", MFD_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(end, lseek(fd, end, SEEK_SET));
+	EXPECT_EQ(-1, read(fd, buf, sizeof(buf)));
+	EXPECT_EQ(EINVAL, errno);
+	ioevq_prep_read(&req, fd, buf, sizeof(buf), IOEVQ_POSITION, 1);
+	EXPECT_EQ(-EINVAL, outcome(&self->q, &req));
+	ioevq_prep_write(&req, fd, buf, sizeof(buf), IOEVQ_POSITION, 1);
+	EXPECT_EQ(-EINVAL, outcome(&self->q, &req));
+	ioevq_prep_read(&req, fd, buf, 4095, IOEVQ_POSITION, 1);
+	EXPECT_EQ(0, outcome(&self->q, &req));
+	EXPECT_EQ(end, lseek(fd, 0, SEEK_CUR));
+	EXPECT_EQ(0, close(fd));
+}
+
 TEST_F(order, law_14_what_would_have_to_wait)
 {
 	struct ioevq_req req;

@@ -78,7 +78,8 @@
  *	EFAULT, EOPNOTSUPP (flags; a file of a file system that keeps none, as /proc and
  *	/sys; a stream that must be waited for, and cannot be watched, see
  *	%IOEVQ_OP_POLL; a stream, and %IOEVQ_RW_FIXED or %IOEVQ_REQ_AFTER), ENOMEM, and
- *	what the security modules say.
+ *	what the security modules say. That the position and length go beyond what any file
+ *	can have is EINVAL as the result of an event.
  * @IOEVQ_OP_WRITE: the same for pwrite(2) and pwritev(2), and write(2). Also EFBIG, with
  *	SIGXFSZ if RLIMIT_FSIZE is the reason; without it as the result of an event, if
  *	earlier requests have moved the position or the end of the file there.
