@@ -232,11 +232,14 @@ static long run_fsync(struct ioevq_aio *aio)
 			       aio->op_flags & IOEVQ_FSYNC_DATASYNC);
 }
 
-/* As sync_file_range(2), which is not exported. */
+#define FSYNC_RANGE	(IOEVQ_FSYNC_WAIT_BEFORE | IOEVQ_FSYNC_WRITE | IOEVQ_FSYNC_WAIT_AFTER)
+
+/* As sync_file_range(2), which is not exported. All three: what is dirty now is written. */
 static long run_sync_range(struct ioevq_aio *aio)
 {
+	bool all = (aio->op_flags & FSYNC_RANGE) == FSYNC_RANGE;
 	struct writeback_control wbc = {
-		.sync_mode = WB_SYNC_NONE,
+		.sync_mode = all ? WB_SYNC_ALL : WB_SYNC_NONE,
 		.nr_to_write = LONG_MAX,
 		.range_start = aio->pos,
 		.range_end = last_byte(aio),
@@ -252,8 +255,6 @@ static long run_sync_range(struct ioevq_aio *aio)
 		ret = file_fdatawait_range(file, aio->pos, last_byte(aio));
 	return ret;
 }
-
-#define FSYNC_RANGE	(IOEVQ_FSYNC_WAIT_BEFORE | IOEVQ_FSYNC_WRITE | IOEVQ_FSYNC_WAIT_AFTER)
 
 static int fsync_prepare(struct ioevq_aio *aio, const struct ioevq_req *req)
 {
