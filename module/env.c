@@ -8,6 +8,7 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
+#include "compat/pkru.h"
 #include "env.h"
 
 /*
@@ -20,6 +21,7 @@ void ioevq_env_capture(struct ioevq_env *env, bool needs_mm)
 	if (needs_mm) {
 		mmgrab(current->mm);
 		env->mm = current->mm;
+		env->pkru = compat_read_pkru();
 	}
 #ifdef CONFIG_MEMCG
 	if (!needs_mm)
@@ -70,8 +72,12 @@ bool ioevq_env_enter(const struct ioevq_env *env, struct ioevq_guise *guise)
 		return false;
 	guise->mm = env->mm;
 	guise->old = override_creds(env->cred);
-	if (guise->mm)
+	if (guise->mm) {
 		kthread_use_mm(guise->mm);
+		/* A kernel thread may access no memory that has a key. */
+		guise->pkru = compat_read_pkru();
+		compat_write_pkru(env->pkru);
+	}
 	guise->fsize = set_fsize(env->fsize);
 	guise->memcg = env->memcg;
 #ifdef CONFIG_MEMCG
@@ -98,8 +104,10 @@ void ioevq_env_leave(struct ioevq_guise *guise)
 	}
 #endif
 	set_fsize(guise->fsize);
-	if (guise->mm)
+	if (guise->mm) {
+		compat_write_pkru(guise->pkru);
 		kthread_unuse_mm(guise->mm);
+	}
 	revert_creds(guise->old);
 	if (guise->mm)
 		mmput(guise->mm);

@@ -16,6 +16,7 @@ struct ioevq_env {
 	struct cgroup_subsys_state *css;	/* of block I/O */
 	struct cgroup_subsys_state *memcg;	/* who pays where no mm tells */
 	unsigned long fsize;		/* RLIMIT_FSIZE */
+	u32 pkru;			/* rights to memory with a protection key; if there is mm */
 };
 
 /* What a worker must undo; of its own, for the request may be gone by then. */
@@ -24,6 +25,7 @@ struct ioevq_guise {
 	const struct cred *old;
 	struct cgroup_subsys_state *memcg;
 	unsigned long fsize;
+	u32 pkru;
 };
 
 void ioevq_env_capture(struct ioevq_env *env, bool needs_mm);

@@ -361,4 +361,37 @@ TEST_F_TIMEOUT(aio, memory_that_goes_away, 300)
 	}
 }
 
+static bool has_pkeys(void)
+{
+	return !system("grep -qw ospke /proc/cpuinfo");
+}
+
+/* A worker may do with it what the submitter might, and no more. */
+TEST_F(aio, memory_with_a_protection_key)
+{
+	char *mem = pages(PAGE);
+	struct ioevq_req req;
+	int key;
+
+	key = pkey_alloc(0, 0);
+	ASSERT_EQ(has_pkeys(), key >= 0);
+	if (key < 0)
+		return;
+	pattern(self->buf, PAGE, 0, 1);
+	ASSERT_EQ(PAGE, pwrite(self->s.fd, self->buf, PAGE, 0));
+	ASSERT_NE(NULL, mem);
+	ASSERT_EQ(0, pkey_mprotect(mem, PAGE, PROT_READ | PROT_WRITE, key));
+	/* By a worker in any case. */
+	ioevq_prep_read(&req, self->s.fd, mem, PAGE, IOEVQ_POSITION, 1);
+	EXPECT_EQ(PAGE, outcome(&self->q, &req));
+	EXPECT_TRUE(is_pattern(mem, PAGE, 0, 1));
+	ASSERT_EQ(0, lseek(self->s.fd, 0, SEEK_SET));
+	ASSERT_EQ(0, pkey_set(key, PKEY_DISABLE_WRITE));
+	EXPECT_EQ(-EFAULT, outcome(&self->q, &req));
+	ASSERT_EQ(0, pkey_set(key, 0));
+	EXPECT_EQ(PAGE, outcome(&self->q, &req));
+	ASSERT_EQ(0, munmap(mem, PAGE));
+	EXPECT_EQ(0, pkey_free(key));
+}
+
 TEST_HARNESS_MAIN
