@@ -64,10 +64,16 @@ static void post_rescan(struct child_watch *w)
 		ioevq_post_more(&w->kreq, &w->other_spare, 0, IOEVQ_EVENT_RESCAN, 0, true);
 }
 
+/* The task may have lost its own meanwhile, if another thread reaps it while we look. */
+static pid_t number(struct child_watch *w, struct task_struct *p)
+{
+	return w->one ? pid_nr_ns(w->pid, w->ns) : task_pid_nr_ns(p, w->ns);
+}
+
 /* Its end, and its usage right behind it. queue->lock is held, the request is live. */
 static void post_exit(struct child_watch *w, struct task_struct *p, u32 flags)
 {
-	pid_t nr = task_pid_nr_ns(p, w->ns);
+	pid_t nr = number(w, p);
 	u64 ns = ioevq_child_run_time(p);
 	u64 data = ioevq_child_data(p, ns);
 
@@ -97,7 +103,7 @@ static void post_exit(struct child_watch *w, struct task_struct *p, u32 flags)
  */
 static void post_change(struct child_watch *w, struct task_struct *p, int status)
 {
-	pid_t nr = task_pid_nr_ns(p, w->ns);
+	pid_t nr = number(w, p);
 
 	if (!w->one && w->spare) {
 		ioevq_post_more(&w->kreq, &w->spare, nr, 0, status, true);
