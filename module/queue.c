@@ -171,10 +171,11 @@ void ioevq_queue_close(struct ioevq_queue *q)
 
 	mutex_lock(&q->mutex);
 	for (i = 0; i < ioevq_index_size(&q->index); i++) {
-		hlist_for_each_entry(kreq, &q->index.by_user_data[i], by_user_data)
+		hlist_for_each_entry(kreq, &q->index.by_user_data[i], by_user_data) {
 			if (kreq->src->cancel)
 				kreq->src->cancel(kreq);
-		cond_resched();
+			cond_resched();
+		}
 	}
 	queue_drain(q);
 	mutex_unlock(&q->mutex);

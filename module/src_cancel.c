@@ -117,10 +117,11 @@ static void cancel_matching(struct ioevq_cancel *c, const struct ioevq_req *req,
 		return;
 	}
 	for (i = 0; i < ioevq_index_size(index); i++) {
-		hlist_for_each_entry(kreq, &index->by_user_data[i], by_user_data)
+		hlist_for_each_entry(kreq, &index->by_user_data[i], by_user_data) {
 			if (matches(kreq, req, NULL))
 				cancel_one(c, kreq);
-		cond_resched();
+			cond_resched();
+		}
 	}
 }
 
