@@ -322,7 +322,8 @@ static long enter_as_we_know_it(struct file *file, union ioevq_args *args,
 	if (put_user(0, &user->submitted))
 		return -EFAULT;
 	ret = do_enter(file, args);
-	if (args->enter.submitted && put_user(args->enter.submitted, &user->submitted) && ret >= 0)
+	/* Events that were taken are not lost by that. */
+	if (args->enter.submitted && put_user(args->enter.submitted, &user->submitted) && !ret)
 		ret = -EFAULT;
 	return ret;
 }
@@ -353,7 +354,8 @@ long ioevq_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (ioc->answers && copy_to_user(user, &args, size))
 		return -EFAULT;
 	ret = ioc->fn(file, &args);
-	if (ioc->answers && copy_to_user(user, &args, size) && ret >= 0)
+	/* As above: it may be ENTER. */
+	if (ioc->answers && copy_to_user(user, &args, size) && !ret)
 		ret = -EFAULT;
 	return ret;
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Laws 1 and 14: what ENTER refuses, and what stands then; the limits. */
+#include <pthread.h>
+
 #include "expect.h"
 
 #define PAGE	4096
@@ -322,6 +324,50 @@ TEST_F(enter, law_01_submit_wait_and_take)
 	EXPECT_EQ(6, e.submitted);
 	for (i = 0; i < 6; i++)
 		EXPECT_EQ(i, evs[i].user_data);
+}
+
+struct caller {
+	const struct ioevq *q;
+	struct ioevq_enter *enter;
+	pid_t tid;
+	int ret;
+};
+
+static void *call(void *arg)
+{
+	struct caller *c = arg;
+
+	__atomic_store_n(&c->tid, gettid(), __ATOMIC_RELEASE);
+	c->ret = ioevq_enter(c->q, c->enter);
+	return NULL;
+}
+
+/* The structure cannot be written any more when there are events. */
+TEST_F(enter, law_02_an_answer_that_cannot_be_given)
+{
+	struct ioevq_enter *e = (void *)(self->end - PAGE);
+	struct caller c = { .q = &self->q, .enter = e };
+	struct ioevq_event evs[2] = {};
+	struct ioevq_req req;
+	pthread_t thread;
+
+	ioevq_prep_nop(&req, 1);
+	*e = (struct ioevq_enter){
+		.reqs = (uintptr_t)&req, .nr_reqs = 1, .events = (uintptr_t)evs, .min = 2, .max = 2,
+		.timeout_ns = BOUND_NS,
+	};
+	ASSERT_EQ(0, pthread_create(&thread, NULL, call, &c));
+	ASSERT_TRUE(eventually(__atomic_load_n(&c.tid, __ATOMIC_ACQUIRE)));
+	ASSERT_TRUE(eventually(requests(&self->q) + query(&self->q).available == 1 &&
+			       thread_state(getpid(), c.tid) == 'S'));
+	ASSERT_EQ(0, mprotect(e, PAGE, PROT_READ));
+	ASSERT_EQ(0, ioevq_post(&self->q, 2, 0, 0));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(2, c.ret);
+	EXPECT_EQ(1, evs[0].user_data);
+	EXPECT_EQ(2, evs[1].user_data);
+	EXPECT_TRUE(quiet(&self->q));
+	ASSERT_EQ(0, mprotect(e, PAGE, PROT_READ | PROT_WRITE));
 }
 
 TEST_F(enter, law_14_limit_of_a_queue)

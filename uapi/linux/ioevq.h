@@ -680,7 +680,8 @@ enum ioevq_enter_flags {
  * head was overwritten with an impossible value), EPERM (the queue is restricted
  * to other operations), EAGAIN (the queue holds max_requests), EDQUOT (the user's
  * queues hold max_user_requests, or would at the first use of this one), ENOMEM. A fault
- * while events are copied takes none of them.
+ * while events are copied takes none of them. Where events were taken and the structure can
+ * be written no more their number is returned.
  */
 struct ioevq_enter {
 	__u32 size;
