@@ -367,7 +367,7 @@ static bool has_pkeys(void)
 }
 
 /* A worker may do with it what the submitter might, and no more. */
-TEST_F(aio, memory_with_a_protection_key)
+TEST_F(aio, law_02_memory_with_a_protection_key)
 {
 	char *mem = pages(PAGE);
 	struct ioevq_req req;
