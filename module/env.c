@@ -74,7 +74,10 @@ bool ioevq_env_enter(const struct ioevq_env *env, struct ioevq_guise *guise)
 	guise->old = override_creds(env->cred);
 	if (guise->mm) {
 		kthread_use_mm(guise->mm);
-		/* A kernel thread may access no memory that has a key. */
+		/*
+		 * A kernel thread may access no memory that has a key. What it sets is its own until
+		 * it is put back: x86_pkru_load() keeps that at a switch, of kernel threads, too.
+		 */
 		guise->pkru = compat_read_pkru();
 		compat_write_pkru(env->pkru);
 	}
