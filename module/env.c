@@ -75,8 +75,8 @@ bool ioevq_env_enter(const struct ioevq_env *env, struct ioevq_guise *guise)
 	if (guise->mm) {
 		kthread_use_mm(guise->mm);
 		/*
-		 * A kernel thread may access no memory that has a key. What it sets is its own until
-		 * it is put back: x86_pkru_load() keeps that at a switch, of kernel threads, too.
+		 * A kernel thread may access no memory that has a key. What it sets stays its
+		 * own: x86_pkru_load() keeps that at a switch, of kernel threads, too.
 		 */
 		guise->pkru = compat_read_pkru();
 		compat_write_pkru(env->pkru);
