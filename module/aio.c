@@ -28,6 +28,9 @@ void ioevq_aio_release(struct ioevq_kreq *kreq)
 	ioevq_env_drop(&aio->env);
 	kfree(aio->iov);
 	aio->iov = NULL;
+	/* It was not held: what was is not here before it has left its gate. */
+	kfree(aio->gate);
+	aio->gate = NULL;
 }
 
 /*

@@ -35,9 +35,9 @@ struct ioevq_aio {
 	struct wait_page_queue page;	/* for which, then */
 	bool write_started;		/* holds freeze protection */
 	/* Order, under queue->lock: */
-	struct ioevq_aio *before;	/* waits for us to end, or NULL */
-	u32 earlier;			/* that we wait for */
-	bool held;			/* we do, and are in no lane */
+	struct ioevq_gate *before;	/* waits for us to end, or NULL */
+	struct ioevq_gate *gate;	/* where we are held, or may be; or NULL */
+	bool held;			/* there, and in no lane */
 	struct ioevq_env env;		/* for a lane */
 };
 
@@ -57,6 +57,7 @@ bool ioevq_aio_cancel(struct ioevq_kreq *kreq);
 void ioevq_aio_release(struct ioevq_kreq *kreq);
 
 /* order.c */
+int ioevq_order_prepare(struct ioevq_aio *aio);
 bool ioevq_order_hold(struct ioevq_aio *aio);
 void ioevq_order_ended(struct ioevq_aio *aio);
 bool ioevq_order_leave(struct ioevq_aio *aio);

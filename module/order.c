@@ -1,10 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * File I/O in order. A request that is to start after all earlier ones on its open file is
- * held until the last of them has ended. Each of those knows the first one that was to come
- * after it, and that one the next: no more is needed, for the next waits for the first, too.
+ * held at a gate until the last of them has ended. Each of them is before one gate at most:
+ * who is held at the next one waits for who was held at this one, and so for those as well.
+ *
+ * Where who was held is cancelled, the gate takes its place among those that the next one
+ * waits for. Whatever ends costs the same, however many gates there are: where nothing but
+ * another gate is before one, that other one does for both.
  */
+#include <linux/slab.h>
+
 #include "aio.h"
+
+/* Under queue->lock. It is there for as long as requests are before it that have not ended. */
+struct ioevq_gate {
+	u32 earlier;			/* those, and @prev */
+	struct ioevq_aio *waiter;	/* is held here; NULL: was cancelled */
+	struct ioevq_gate *prev;	/* without a waiter, is before this one; or NULL */
+	struct ioevq_gate *next;	/* the same from there */
+};
+
+/* What a request needs to be held: it is freed with it if it never is. 0 or -ENOMEM. */
+int ioevq_order_prepare(struct ioevq_aio *aio)
+{
+	aio->gate = kzalloc(sizeof(*aio->gate), GFP_KERNEL_ACCOUNT);
+	return aio->gate ? 0 : -ENOMEM;
+}
+
+static void link(struct ioevq_gate *prev, struct ioevq_gate *next)
+{
+	prev->next = next;
+	if (next)
+		next->prev = prev;
+}
+
+/* If there is only another gate before it, that takes its place. */
+static void merge(struct ioevq_gate *gate)
+{
+	struct ioevq_gate *prev = gate->prev;
+
+	if (!prev || gate->earlier > 1)
+		return;
+	prev->waiter = gate->waiter;
+	if (prev->waiter)
+		prev->waiter->gate = prev;
+	link(prev, gate->next);
+	kfree(gate);
+}
 
 /* Of one queue's file I/O on one open file, those that have not ended. */
 static struct ioevq_aio *unended(struct ioevq_kreq *kreq, struct ioevq_aio *than)
@@ -15,46 +57,73 @@ static struct ioevq_aio *unended(struct ioevq_kreq *kreq, struct ioevq_aio *than
 	return to_aio(kreq);
 }
 
+/* @other comes before @gate, or what it comes before does: that is one for all of those. */
+static void come_before(struct ioevq_aio *other, struct ioevq_gate *gate)
+{
+	struct ioevq_gate *last = other->before;
+
+	if (!last)
+		other->before = gate;
+	else if (!last->waiter && !last->next)
+		link(last, gate);
+	else
+		return;
+	gate->earlier++;
+}
+
 /*
- * Wait for those that came before: false if there are none. Under queue->mutex, @aio is not
- * in the index yet.
+ * Wait for those that came before: false if there are none. It was prepared. Under
+ * queue->mutex, @aio is not in the index yet.
  */
 bool ioevq_order_hold(struct ioevq_aio *aio)
 {
 	struct ioevq_queue *q = aio->kreq.q;
+	struct ioevq_gate *gate = aio->gate;
 	struct ioevq_kreq *kreq;
 	struct ioevq_aio *other;
-	bool held;
 
 	/* One for ourselves: they may all end before we have seen the last of them. */
-	aio->earlier = 1;
+	gate->earlier = 1;
+	gate->waiter = aio;
 	hlist_for_each_entry(kreq, ioevq_index_file(&q->index, aio->kreq.file), by_file) {
 		spin_lock_irq(&q->lock);
 		other = unended(kreq, aio);
-		if (other && !other->before) {
-			other->before = aio;
-			aio->earlier++;
-		}
+		if (other)
+			come_before(other, gate);
 		spin_unlock_irq(&q->lock);
 		cond_resched();
 	}
 	spin_lock_irq(&q->lock);
-	held = --aio->earlier;
-	aio->held = held;
+	aio->held = --gate->earlier;
+	if (aio->held)
+		merge(gate);
 	spin_unlock_irq(&q->lock);
-	return held;
+	return aio->held;
 }
 
 /* It has ended: who comes next may start. queue->lock is held, in any context. */
 void ioevq_order_ended(struct ioevq_aio *aio)
 {
-	struct ioevq_aio *next = aio->before;
+	struct ioevq_gate *gate = aio->before;
 
 	aio->before = NULL;
-	if (!next || --next->earlier || !next->held)
+	if (!gate)
 		return;
-	next->held = false;
-	ioevq_lane_add_locked(next->kreq.q, &next->item);
+	if (--gate->earlier) {
+		merge(gate);
+		return;
+	}
+	if (gate->waiter) {
+		gate->waiter->gate = NULL;
+		gate->waiter->held = false;
+		ioevq_lane_add_locked(aio->kreq.q, &gate->waiter->item);
+	}
+	/* It is not the only one before that: merge() sees to it. */
+	if (gate->next) {
+		gate->next->prev = NULL;
+		gate->next->earlier--;
+	}
+	kfree(gate);
 }
 
 /*
@@ -64,26 +133,21 @@ void ioevq_order_ended(struct ioevq_aio *aio)
 bool ioevq_order_leave(struct ioevq_aio *aio)
 {
 	struct ioevq_queue *q = aio->kreq.q;
-	struct ioevq_kreq *kreq;
-	struct ioevq_aio *other;
+	struct ioevq_gate *next;
+	bool held;
 
 	spin_lock_irq(&q->lock);
-	if (!aio->held) {
-		spin_unlock_irq(&q->lock);
-		return false;
+	held = aio->held;
+	if (held) {
+		aio->held = false;
+		aio->gate->waiter = NULL;
+		next = aio->before;
+		aio->before = NULL;
+		link(aio->gate, next);
+		aio->gate = NULL;
+		if (next)
+			merge(next);
 	}
-	aio->held = false;
 	spin_unlock_irq(&q->lock);
-	hlist_for_each_entry(kreq, ioevq_index_file(&q->index, aio->kreq.file), by_file) {
-		spin_lock_irq(&q->lock);
-		other = unended(kreq, aio);
-		if (other && other->before == aio) {
-			other->before = aio->before;
-			if (aio->before)
-				aio->before->earlier++;
-		}
-		spin_unlock_irq(&q->lock);
-		cond_resched();
-	}
-	return true;
+	return held;
 }

@@ -187,6 +187,7 @@ static int aio_submit(struct ioevq_kreq *kreq, const struct ioevq_req *req, int 
 {
 	struct ioevq_aio *aio = to_aio(kreq);
 	struct file *file = fget(req->fd);
+	bool after;
 	int err;
 
 	if (!file)
@@ -199,12 +200,15 @@ static int aio_submit(struct ioevq_kreq *kreq, const struct ioevq_req *req, int 
 	aio_take_file(aio, file, req->fd);
 	aio->rw = rw;
 	err = aio_prepare(aio, req);
+	/* What moves the position does so in the order of submission. */
+	after = aio->at_position || req->flags & IOEVQ_REQ_AFTER;
+	if (!err && after)
+		err = ioevq_order_prepare(aio);
 	if (err) {
 		aio_refuse(aio);
 		return err;
 	}
-	/* What moves the position does so in the order of submission. */
-	err = ioevq_aio_start(aio, aio->at_position || req->flags & IOEVQ_REQ_AFTER);
+	err = ioevq_aio_start(aio, after);
 	if (err == IOEVQ_DONE)
 		ioevq_buf_put(aio->buf);
 	return err;
@@ -282,17 +286,20 @@ static int fsync_submit(struct ioevq_queue *q, struct ioevq_kreq *kreq,
 {
 	struct ioevq_aio *aio = to_aio(kreq);
 	struct file *file = fget(req->fd);
+	bool after = req->flags & IOEVQ_REQ_AFTER;
 	int err;
 
 	if (!file)
 		return -EBADF;
 	aio_take_file(aio, file, req->fd);
 	err = fsync_prepare(aio, req);
+	if (!err && after)
+		err = ioevq_order_prepare(aio);
 	if (err) {
 		aio_refuse(aio);
 		return err;
 	}
-	return ioevq_aio_start(aio, req->flags & IOEVQ_REQ_AFTER);
+	return ioevq_aio_start(aio, after);
 }
 
 /* It is not known which before the file is. */

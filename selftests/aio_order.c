@@ -95,6 +95,92 @@ TEST_F(order, law_09_what_is_held_is_cancelled)
 	EXPECT_NEXT(&self->q, IOEVQ_OP_WRITE, 3, 1);
 }
 
+/* The last one is cancelled: the next to come waits for what that waited for. */
+TEST_F(order, law_09_the_last_one_is_cancelled)
+{
+	ASSERT_EQ(0, slow_read(&self->q, &self->io, 0, 1));
+	ASSERT_EQ(0, slow_started(&self->io));
+	ASSERT_EQ(0, write_one(&self->q, self->io.file, "a", 0, IOEVQ_REQ_AFTER, 2));
+	ASSERT_EQ(0, ioevq_cancel(&self->q, 2, 10));
+	EXPECT_NEXT(&self->q, IOEVQ_OP_WRITE, 2, -ECANCELED);
+	EXPECT_NEXT(&self->q, IOEVQ_OP_CANCEL, 10, 1);
+	/* And for another that came meanwhile. Twice over. */
+	ASSERT_EQ(0, slow_read(&self->q, &self->io, 1, 3));
+	ASSERT_EQ(0, slow_started(&self->io));
+	ASSERT_EQ(0, write_one(&self->q, self->io.file, "b", 0, IOEVQ_REQ_AFTER, 4));
+	ASSERT_EQ(0, ioevq_cancel(&self->q, 4, 11));
+	EXPECT_NEXT(&self->q, IOEVQ_OP_WRITE, 4, -ECANCELED);
+	EXPECT_NEXT(&self->q, IOEVQ_OP_CANCEL, 11, 1);
+	ASSERT_EQ(0, write_one(&self->q, self->io.file, "c", 0, IOEVQ_REQ_AFTER, 5));
+	ASSERT_EQ(0, slow_finish(&self->io, 1));
+	EXPECT_NEXT(&self->q, IOEVQ_OP_READ, 3, SLOW_PAGE);
+	EXPECT_TRUE(quiet(&self->q));
+	ASSERT_EQ(0, slow_finish(&self->io, 0));
+	EXPECT_NEXT(&self->q, IOEVQ_OP_READ, 1, SLOW_PAGE);
+	EXPECT_NEXT(&self->q, IOEVQ_OP_WRITE, 5, 1);
+}
+
+#define LAYERS	3
+
+/* Reads @done of LAYERS have ended. Whichever write waits for nothing more is next; -1: none. */
+static int next_write(unsigned int done, unsigned int gone)
+{
+	int i;
+
+	for (i = 0; i < LAYERS; i++)
+		if (!(gone & 1U << i) && !(~done & ((2U << i) - 1)))
+			return i;
+	return -1;
+}
+
+/*
+ * Reads, and behind each a write after it and all before. Some writes are cancelled: the
+ * others wait for what they waited for, in whatever order that ends.
+ */
+TEST_F(order, law_03_whatever_is_cancelled_between)
+{
+	static const int cancelled[][2] = { { -1, -1 }, { 0, -1 }, { 1, -1 }, { 0, 1 }, { 1, 0 } };
+	static const int orders[][LAYERS] = {
+		{ 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 }, { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 },
+	};
+	unsigned int n, done, gone;
+	struct slow_io io;
+	int i, w;
+
+	for (n = 0; n < ARRAY_SIZE(cancelled) * ARRAY_SIZE(orders); n++) {
+		const int *cancel = cancelled[n / ARRAY_SIZE(orders)];
+		const int *order = orders[n % ARRAY_SIZE(orders)];
+
+		ASSERT_EQ(0, slow_make(&io));
+		for (i = 0; i < LAYERS; i++) {
+			ASSERT_EQ(0, slow_read(&self->q, &io, i, i));
+			ASSERT_EQ(0, slow_started(&io));
+			ASSERT_EQ(0, write_one(&self->q, io.file, "a", 0, IOEVQ_REQ_AFTER, 10 + i));
+		}
+		done = 0;
+		gone = 0;
+		for (i = 0; i < 2 && cancel[i] >= 0; i++) {
+			ASSERT_EQ(0, ioevq_cancel(&self->q, 10 + cancel[i], 20));
+			EXPECT_NEXT(&self->q, IOEVQ_OP_WRITE, 10 + cancel[i], -ECANCELED);
+			EXPECT_NEXT(&self->q, IOEVQ_OP_CANCEL, 20, 1);
+			gone |= 1U << cancel[i];
+		}
+		for (i = 0; i < LAYERS; i++) {
+			EXPECT_TRUE(quiet(&self->q));
+			ASSERT_EQ(0, slow_finish(&io, order[i]));
+			EXPECT_NEXT(&self->q, IOEVQ_OP_READ, order[i], SLOW_PAGE);
+			done |= 1U << order[i];
+			while ((w = next_write(done, gone)) >= 0) {
+				EXPECT_NEXT(&self->q, IOEVQ_OP_WRITE, 10 + w, 1);
+				gone |= 1U << w;
+			}
+		}
+		EXPECT_EQ((1U << LAYERS) - 1, gone)
+			TH_LOG("case %u", n);
+		slow_end(&io);
+	}
+}
+
 /* Those that fail are over, too. */
 TEST_F(order, law_03_after_one_that_fails)
 {
