@@ -40,6 +40,12 @@ bool ioevq_conc_keep(struct ioevq_conc *conc, struct ioevq_consumer *consumer);
 void ioevq_conc_got_slot(struct ioevq_consumer *consumer);
 void ioevq_conc_give_up(struct ioevq_consumer *consumer);
 
+/* Who it was reserved for does not come. The lock is held. */
+static inline void ioevq_conc_unreserve(struct ioevq_conc *conc)
+{
+	atomic_dec(&conc->running);
+}
+
 /* The next slot that becomes free is announced by a kick. The lock is held. */
 static inline void ioevq_conc_hold_back(struct ioevq_conc *conc)
 {

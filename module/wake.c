@@ -19,7 +19,11 @@
 #include "trace.h"
 #include "wake.h"
 
-static void wake_waiter(struct ioevq_queue *q, struct ioevq_waiter *w)
+/*
+ * False if it was frozen in its sleep (cgroups of version 1): it comes when it is thawed, and
+ * what it was woken for is for another.
+ */
+static bool wake_waiter(struct ioevq_queue *q, struct ioevq_waiter *w)
 {
 	list_del(&w->node);
 	q->waiting--;
@@ -29,6 +33,16 @@ static void wake_waiter(struct ioevq_queue *q, struct ioevq_waiter *w)
 	ioevq_point(IOEVQ_POINT_WAKE);
 	/* Under the lock: the waiter cannot return before it has taken it. */
 	wake_up_process(w->task);
+	return !(READ_ONCE(w->task->__state) & TASK_FROZEN);
+}
+
+/* It comes for nothing that another has to wait for: its need is no claim. */
+static void promise_nothing(struct ioevq_queue *q, struct ioevq_waiter *w)
+{
+	if (w->slot)
+		ioevq_conc_unreserve(&q->conc);
+	w->slot = false;
+	w->need = 0;
 }
 
 static bool get_slot(struct ioevq_queue *q, struct ioevq_waiter *w)
@@ -78,8 +92,11 @@ void ioevq_hand_on(struct ioevq_queue *q)
 			/* All slots are taken: the same holds for the others. */
 			if (!get_slot(q, w))
 				return;
+			if (!wake_waiter(q, w)) {
+				promise_nothing(q, w);
+				continue;
+			}
 			q->claimed += w->need;
-			wake_waiter(q, w);
 			if (avail == q->claimed)
 				return;
 			continue;
@@ -111,12 +128,15 @@ void ioevq_wake_recheck(struct ioevq_queue *q)
 	if (mutex_is_locked(&q->mutex))
 		return;
 	WRITE_ONCE(q->look_owed, false);
-	w = list_first_entry_or_null(&q->waiters, struct ioevq_waiter, node);
-	if (w && get_slot(q, w)) {
-		q->rechecker = true;
-		w->rechecker = true;
+	while ((w = list_first_entry_or_null(&q->waiters, struct ioevq_waiter, node)) &&
+	       get_slot(q, w)) {
 		w->need = 0;
-		wake_waiter(q, w);
+		if (wake_waiter(q, w)) {
+			q->rechecker = true;
+			w->rechecker = true;
+			return;
+		}
+		promise_nothing(q, w);
 	}
 }
 
