@@ -30,7 +30,8 @@ struct ioevq_buf {
 	refcount_t refs;		/* of the table and of requests */
 	u64 addr;			/* as registered; compared, never used */
 	u32 len;
-	unsigned long nr_pages;		/* charged */
+	unsigned long nr_pages;
+	unsigned long charged;		/* pages */
 	struct user_struct *user;	/* who is charged, NULL: who may lock what it likes */
 	struct mm_struct *mm;		/* whose statistics; only its structure is held */
 	u32 nr_runs;
@@ -43,38 +44,72 @@ struct ioevq_buf {
  * that of a process each child could pin as much again, and what the process has locked
  * by mlock(2) is another matter. It is given back without the process, too.
  */
+static void charge_begin(struct ioevq_buf *buf)
+{
+	if (!capable(CAP_IPC_LOCK))
+		buf->user = get_uid(current_user());
+	mmgrab(current->mm);
+	buf->mm = current->mm;
+}
+
 static int charge(struct ioevq_buf *buf, unsigned long nr_pages)
 {
 	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
-	struct user_struct *user = current_user();
 	long old;
 
-	if (!capable(CAP_IPC_LOCK)) {
-		old = atomic_long_read(&user->locked_vm);
+	if (buf->user) {
+		old = atomic_long_read(&buf->user->locked_vm);
 		do {
 			if ((unsigned long)old + nr_pages > limit)
 				return -ENOMEM;
-		} while (!atomic_long_try_cmpxchg(&user->locked_vm, &old, old + nr_pages));
-		buf->user = get_uid(user);
+		} while (!atomic_long_try_cmpxchg(&buf->user->locked_vm, &old, old + nr_pages));
 	}
 	/* For VmPin in /proc/PID/status. */
-	atomic64_add(nr_pages, &current->mm->pinned_vm);
-	mmgrab(current->mm);
-	buf->mm = current->mm;
-	buf->nr_pages = nr_pages;
+	atomic64_add(nr_pages, &buf->mm->pinned_vm);
+	buf->charged += nr_pages;
 	return 0;
 }
 
-static void uncharge(struct ioevq_buf *buf)
+static void uncharge(struct ioevq_buf *buf, unsigned long nr_pages)
 {
-	if (buf->user) {
-		atomic_long_sub(buf->nr_pages, &buf->user->locked_vm);
+	if (buf->user)
+		atomic_long_sub(nr_pages, &buf->user->locked_vm);
+	atomic64_sub(nr_pages, &buf->mm->pinned_vm);
+	buf->charged -= nr_pages;
+}
+
+static void charge_end(struct ioevq_buf *buf)
+{
+	if (!buf->mm)
+		return;
+	uncharge(buf, buf->charged);
+	if (buf->user)
 		free_uid(buf->user);
+	mmdrop(buf->mm);
+}
+
+/*
+ * What is part of a huge page pins it whole, which counts once where it is met again at once, as
+ * in buffers side by side. @huge: the last one. Its pages were charged one by one.
+ */
+static int charge_huge(struct ioevq_buf *buf, struct page **pages, struct page **huge)
+{
+	unsigned long want = 0, i;
+	struct page *head;
+
+	for (i = 0; i < buf->nr_pages; i++) {
+		head = compound_head(pages[i]);
+		if (!PageCompound(head)) {
+			want++;
+		} else if (head != *huge) {
+			want += compound_nr(head);
+			*huge = head;
+		}
 	}
-	if (buf->mm) {
-		atomic64_sub(buf->nr_pages, &buf->mm->pinned_vm);
-		mmdrop(buf->mm);
-	}
+	if (want > buf->charged)
+		return charge(buf, want - buf->charged);
+	uncharge(buf, buf->charged - want);
+	return 0;
 }
 
 static unsigned long pages_of(const struct bio_vec *run)
@@ -93,7 +128,7 @@ static void buf_free(struct ioevq_buf *buf)
 		cond_resched();
 	}
 	kvfree(buf->runs);
-	uncharge(buf);
+	charge_end(buf);
 	kfree(buf);
 }
 
@@ -180,9 +215,9 @@ static int make_runs(struct ioevq_buf *buf, struct page **pages)
 	return 0;
 }
 
-static int buf_fill(struct ioevq_buf *buf, const struct ioevq_buffer *want)
+static int buf_fill(struct ioevq_buf *buf, const struct ioevq_buffer *want, struct page **huge)
 {
-	unsigned long addr = want->addr, nr_pages;
+	unsigned long addr = want->addr;
 	struct page **pages;
 	int err;
 
@@ -192,24 +227,25 @@ static int buf_fill(struct ioevq_buf *buf, const struct ioevq_buffer *want)
 		return -EFAULT;
 	buf->addr = addr;
 	buf->len = want->len;
-	nr_pages = DIV_ROUND_UP(offset_in_page(addr) + want->len, PAGE_SIZE);
-	err = charge(buf, nr_pages);
+	buf->nr_pages = DIV_ROUND_UP(offset_in_page(addr) + want->len, PAGE_SIZE);
+	charge_begin(buf);
+	err = charge(buf, buf->nr_pages);
 	if (err)
 		return err;
-	pages = kvmalloc_array(nr_pages, sizeof(*pages), GFP_KERNEL_ACCOUNT);
+	pages = kvmalloc_array(buf->nr_pages, sizeof(*pages), GFP_KERNEL_ACCOUNT);
 	if (!pages)
 		return -ENOMEM;
-	err = pin(addr & PAGE_MASK, nr_pages, pages);
+	err = pin(addr & PAGE_MASK, buf->nr_pages, pages);
 	if (!err) {
-		err = make_runs(buf, pages);
+		err = charge_huge(buf, pages, huge) ?: make_runs(buf, pages);
 		if (err)
-			unpin_user_pages(pages, nr_pages);
+			unpin_user_pages(pages, buf->nr_pages);
 	}
 	kvfree(pages);
 	return err;
 }
 
-static struct ioevq_buf *buf_make(const struct ioevq_buffer __user *user)
+static struct ioevq_buf *buf_make(const struct ioevq_buffer __user *user, struct page **huge)
 {
 	struct ioevq_buffer want;
 	struct ioevq_buf *buf;
@@ -221,7 +257,7 @@ static struct ioevq_buf *buf_make(const struct ioevq_buffer __user *user)
 	if (!buf)
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&buf->refs, 1);
-	err = buf_fill(buf, &want);
+	err = buf_fill(buf, &want, huge);
 	if (err) {
 		buf_free(buf);
 		return ERR_PTR(err);
@@ -259,6 +295,8 @@ static int install(struct ioevq_queue *q, struct ioevq_buf **bufs, u32 nr)
 int ioevq_bufs_register(struct ioevq_queue *q, u64 addr, u32 nr)
 {
 	const struct ioevq_buffer __user *user = u64_to_user_ptr(addr);
+	/* Only compared. */
+	struct page *huge = NULL;
 	struct ioevq_buf **bufs;
 	u32 done;
 	int err = 0;
@@ -272,7 +310,7 @@ int ioevq_bufs_register(struct ioevq_queue *q, u64 addr, u32 nr)
 	if (!bufs)
 		return -ENOMEM;
 	for (done = 0; done < nr; done++) {
-		bufs[done] = buf_make(user + done);
+		bufs[done] = buf_make(user + done, &huge);
 		if (IS_ERR(bufs[done])) {
 			err = PTR_ERR(bufs[done]);
 			break;

@@ -150,6 +150,50 @@ TEST_F(limits, law_14_holes)
 	EXPECT_EQ(NR, pinned());
 }
 
+#define HUGE	(2L << 20)
+
+/* Kilobytes of huge pages that this process has. */
+static long huge_kb(void)
+{
+	FILE *f = fopen("/proc/self/smaps_rollup", "re");
+	char line[256];
+	long kb = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, "AnonHugePages:", 14))
+			kb = strtol(line + 14, NULL, 10);
+	if (f)
+		fclose(f);
+	return kb;
+}
+
+/* Whoever keeps a part of a huge page keeps it all. Neighbours do that once. */
+TEST_F(limits, law_13_huge_pages_count_whole)
+{
+	char *p = pages(2 * HUGE), *at = (char *)(((uintptr_t)p + HUGE - 1) & -HUGE);
+	struct ioevq_buffer both[2] = { { (uintptr_t)at, PAGE }, { (uintptr_t)at + PAGE, 1 } };
+	long before = huge_kb(), huge;
+
+	ASSERT_NE(NULL, p);
+	madvise(at, HUGE, MADV_HUGEPAGE);
+	memset(at, 1, HUGE);
+	/* None if the kernel has no such thing. */
+	huge = huge_kb() - before;
+	EXPECT_TRUE(!huge || huge == HUGE / 1024);
+	ASSERT_EQ(0, register_one(&self->q, at, PAGE));
+	EXPECT_EQ(huge ? HUGE / PAGE : 1, pinned());
+	ASSERT_EQ(0, ioevq_unregister_buffers(&self->q));
+	EXPECT_EQ(0, pinned());
+	ASSERT_EQ(0, register_one(&self->q, at, HUGE));
+	EXPECT_EQ(HUGE / PAGE, pinned());
+	ASSERT_EQ(0, ioevq_unregister_buffers(&self->q));
+	ASSERT_EQ(0, ioevq_register_buffers(&self->q, both, 2));
+	EXPECT_EQ(huge ? HUGE / PAGE : 2, pinned());
+	ASSERT_EQ(0, ioevq_unregister_buffers(&self->q));
+	EXPECT_EQ(0, pinned());
+	munmap(p, 2 * HUGE);
+}
+
 /*
  * A file system must know of every write to a page of it, or it loses data. In memory
  * there is no such thing, and a private page is the process's own.
