@@ -36,7 +36,7 @@ struct ioevq_consumer {
 	struct preempt_notifier notifier;
 	struct ioevq_conc *conc;	/* consumers_lock to change; NULL: disowned */
 	struct list_head node;		/* consumers_lock; conc->consumers */
-	struct pid *pid;		/* constant; of the thread */
+	struct pid *pid;		/* consumers_lock to change; of the thread */
 	struct mm_struct *mm;		/* the thread's alone; only compared */
 	bool counted;			/* the thread's alone; it holds a slot */
 	bool blocked;			/* the thread's alone; it lost it by blocking */
@@ -182,6 +182,16 @@ static void leave(struct ioevq_conc *conc)
 		free_consumer(c);
 }
 
+static void rename(struct ioevq_consumer *c)
+{
+	struct pid *old = c->pid;
+
+	raw_spin_lock_irq(&consumers_lock);
+	c->pid = get_pid(task_pid(current));
+	raw_spin_unlock_irq(&consumers_lock);
+	put_pid(old);
+}
+
 static bool find_and_move(struct ioevq_conc *conc, struct ioevq_consumer **consumer)
 {
 	struct ioevq_consumer *c;
@@ -193,6 +203,9 @@ static bool find_and_move(struct ioevq_conc *conc, struct ioevq_consumer **consu
 	/* It may have come through an exec without a context switch: it stays after all. */
 	if (c)
 		c->mm = current->mm;
+	/* One who was not the leader is, then. */
+	if (c && c->pid != task_pid(current))
+		rename(c);
 	preempt_enable();
 	*consumer = c;
 	return c;
