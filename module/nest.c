@@ -29,15 +29,20 @@ static struct list_head *ways(struct ioevq_queue *q, bool up)
 
 /*
  * Where a way leads to: from a queue to one that it watches, or with @up to one that watches
- * it. NULL: nowhere. A watch that has ended counts no more, even if it is not swept yet.
+ * it. NULL: nowhere. A watch that has ended counts no more, even if it is not swept yet: it
+ * leaves, for there may be many, which are not to be met time and again.
  */
 static struct ioevq_queue *other_end(struct list_head *way, bool up)
 {
 	struct ioevq_nest *nest = up ? list_entry(way, struct ioevq_nest, watched)
 				     : list_entry(way, struct ioevq_nest, watches);
 
-	if (READ_ONCE(nest->kreq->state) == IOEVQ_FINAL)
+	if (READ_ONCE(nest->kreq->state) == IOEVQ_FINAL) {
+		list_del_init(&nest->watches);
+		list_del_init(&nest->watched);
+		cond_resched();
 		return NULL;
+	}
 	return up ? nest->kreq->q : nest->inner;
 }
 
@@ -48,7 +53,7 @@ static struct ioevq_queue *other_end(struct list_head *way, bool up)
 static int walk(struct ioevq_queue *from, bool up, struct ioevq_queue *to, unsigned int *budget)
 {
 	struct ioevq_queue *q, *next;
-	struct list_head *way;
+	struct list_head *way, *behind;
 	LIST_HEAD(todo);
 
 	from->nested.seen = ++searches;
@@ -58,7 +63,7 @@ static int walk(struct ioevq_queue *from, bool up, struct ioevq_queue *to, unsig
 		list_del(&q->nested.todo);
 		if (q == to)
 			return -ELOOP;
-		list_for_each(way, ways(q, up)) {
+		list_for_each_safe(way, behind, ways(q, up)) {
 			next = other_end(way, up);
 			if (!next)
 				continue;
@@ -80,7 +85,7 @@ static int walk(struct ioevq_queue *from, bool up, struct ioevq_queue *to, unsig
 static u32 longest(struct ioevq_queue *from, bool up, u32 most)
 {
 	struct ioevq_queue *q, *next;
-	struct list_head *way;
+	struct list_head *way, *behind;
 	LIST_HEAD(todo);
 	u32 far = 0;
 
@@ -90,7 +95,7 @@ static u32 longest(struct ioevq_queue *from, bool up, u32 most)
 	while (!list_empty(&todo) && far <= most) {
 		q = list_first_entry(&todo, struct ioevq_queue, nested.todo);
 		list_del_init(&q->nested.todo);
-		list_for_each(way, ways(q, up)) {
+		list_for_each_safe(way, behind, ways(q, up)) {
 			next = other_end(way, up);
 			if (!next)
 				continue;
