@@ -32,26 +32,23 @@ static void detach_entry(struct ioevq_entry *e, __poll_t ready)
 
 /*
  * The same where the close hook does not work: while the entry is in the wait queue that
- * stays, see compat/master.h. It is taken from it under both locks, in the wrong order here.
+ * stays, see compat/master.h. The head is that of a terminal that the watch holds.
  */
-static bool try_leave_master(struct ioevq_queue *q, struct ioevq_entry *e)
+static void leave_master(struct ioevq_queue *q, struct ioevq_entry *e)
 {
-	wait_queue_head_t *head;
-	bool left = true;
+	wait_queue_head_t *head = READ_ONCE(e->head);
 
-	spin_lock_irq(&q->lock);
-	head = e->head;
-	if (!head) {
-		;
-	} else if (spin_trylock(&head->lock)) {
+	if (!head)
+		return;
+	spin_lock_irq(&head->lock);
+	spin_lock(&q->lock);
+	/* Pairs with master_closes(), which may have been faster. */
+	if (e->head) {
 		list_del_init(&e->wait.entry);
-		e->head = NULL;
-		spin_unlock(&head->lock);
-	} else {
-		left = false;
+		WRITE_ONCE(e->head, NULL);
 	}
-	spin_unlock_irq(&q->lock);
-	return left;
+	spin_unlock(&q->lock);
+	spin_unlock_irq(&head->lock);
 }
 
 static void leave(struct ioevq_watch *w, struct ioevq_entry *e)
@@ -59,8 +56,7 @@ static void leave(struct ioevq_watch *w, struct ioevq_entry *e)
 	if (!w->is_master)
 		detach_entry(e, w->handed_on);
 	else
-		while (!try_leave_master(w->kreq.q, e))
-			cpu_relax();
+		leave_master(w->kreq.q, e);
 }
 
 static void pass(struct ioevq_entry *e)

@@ -85,6 +85,21 @@ static bool confirms(u32 mode)
 }
 
 /*
+ * What the file is ready for. Some of /proc and of cgroups tell of a change once to each open
+ * file (mounts_poll(), psi_trigger_poll()). @again: who asks next is to be told, too, if the
+ * watch has its file looked at. With the mutex.
+ */
+__poll_t ioevq_poll_ask(struct ioevq_watch *w, struct file *file, poll_table *pt, bool again)
+{
+	__poll_t ready = vfs_poll(file, pt) | w->peeked;
+
+	w->peeked = 0;
+	if (again && confirms(w->mode) && ready & EPOLLPRI && S_ISREG(file_inode(file)->i_mode))
+		w->peeked = ready & (EPOLLERR | EPOLLPRI);
+	return ready & w->mask;
+}
+
+/*
  * What @mask and @op_flags ask for; ioevq_watch_arm() follows. With queue->lock, or before
  * anybody else knows of the watch. A wake-up for input also says urgent data, for which there
  * may be none.
@@ -144,7 +159,7 @@ static bool others_owe(struct ioevq_watch *w)
 
 	hlist_for_each_entry(kreq, ioevq_index_file(&w->kreq.q->index, w->kreq.file), by_file)
 		if (kreq->src == &ioevq_src_poll && kreq->file == w->kreq.file &&
-		    to_watch(kreq)->owes)
+		    READ_ONCE(to_watch(kreq)->owes))
 			return true;
 	return false;
 }
@@ -154,7 +169,7 @@ static void poll_release(struct ioevq_kreq *kreq)
 	struct ioevq_watch *w = to_watch(kreq);
 	struct file *file = NULL;
 
-	if (w->owes && !others_owe(w))
+	if (READ_ONCE(w->owes) && !others_owe(w))
 		file = ioevq_watch_file(w);
 	if (file) {
 		w->handed_on = owed(w, file);
@@ -197,7 +212,7 @@ static int poll_arm(struct ioevq_watch *w, struct file *file)
 
 	init_poll_funcptr(&arm.pt, poll_queue);
 	arm.pt._key = w->mask;
-	ready = vfs_poll(file, &arm.pt) & w->mask;
+	ready = ioevq_poll_ask(w, file, &arm.pt, true);
 	err = arm.err;
 	if (!err && !ready && !w->entry.head)
 		err = -EPERM;
@@ -304,14 +319,12 @@ static bool is_epoll(struct file *file)
 }
 
 /*
- * What the file is ready for now. @peek: only to answer a ->poll of the queue. Some files
- * of /proc tell a change once to each open file (mounts_poll(), proc_sys_poll()): who comes
- * to take it must be told, too. With the mutex.
+ * What the file is ready for now. @peek: only to answer a ->poll of the queue, who comes to
+ * take it must be told, too. With the mutex.
  */
 static __poll_t look(struct ioevq_watch *w, struct file *file, bool peek)
 {
 	poll_table pt = { ._key = w->mask };
-	__poll_t ready;
 
 	/*
 	 * A signalfd tells its caller's signals, not those of the process that we
@@ -322,11 +335,7 @@ static __poll_t look(struct ioevq_watch *w, struct file *file, bool peek)
 	/* Our caller may be an epoll set that holds its mutex: this very one, perhaps. */
 	if (peek && is_epoll(file))
 		return EPOLLIN & w->mask;
-	ready = (vfs_poll(file, &pt) | w->peeked) & w->mask;
-	w->peeked = 0;
-	if (peek && !(~ready & (EPOLLERR | EPOLLPRI)) && !sock_from_file(file))
-		w->peeked = EPOLLERR | EPOLLPRI;
-	return ready;
+	return ioevq_poll_ask(w, file, &pt, peek);
 }
 
 /* Without queue->lock, which is held on return. */
@@ -351,7 +360,7 @@ static bool look_and_tell(struct ioevq_watch *w, struct file *file, bool tell)
 	/* The head must not be older than the wake-up that asked for this look. */
 	smp_mb__after_spinlock();
 	if (ready && !peek && w->kreq.state == IOEVQ_LIVE && w->armed)
-		told = ioevq_watch_announce(w, ready, !tell);
+		told = ioevq_watch_announce(w, ready, false);
 	if (!(w->mode & IOEVQ_POLL_EXCLUSIVE))
 		return peek && ready;
 	spin_unlock_irq(&q->lock);
@@ -388,9 +397,8 @@ static bool poll_cancel(struct ioevq_kreq *kreq)
 
 	spin_lock_irq(&q->lock);
 	/* Once: it may have been cancelled before, by a request. */
-	if (kreq->state == IOEVQ_LIVE)
-		w->owes = w->mode & IOEVQ_POLL_EXCLUSIVE &&
-			  (ioevq_watch_unreaped(w) || !list_empty(&kreq->recheck));
+	if (kreq->state == IOEVQ_LIVE && w->mode & IOEVQ_POLL_EXCLUSIVE)
+		WRITE_ONCE(w->owes, ioevq_watch_unreaped(w) || !list_empty(&kreq->recheck));
 	ioevq_complete_locked(kreq, -ECANCELED, 0, 0, true);
 	spin_unlock_irq(&q->lock);
 	return true;

@@ -16,6 +16,7 @@
 
 int ioevq_poll_check(u32 mask, u32 op_flags);
 void ioevq_poll_set(struct ioevq_watch *w, u32 mask, u32 op_flags);
+__poll_t ioevq_poll_ask(struct ioevq_watch *w, struct file *file, poll_table *pt, bool again);
 void ioevq_poll_found(struct ioevq_watch *w, __poll_t ready);
 bool ioevq_poll_is(struct ioevq_kreq *kreq, struct file *file, int fd);
 

@@ -11,6 +11,7 @@ struct mod {
 	struct list_head todo;		/* &ioevq_kreq.recheck; watches to be armed */
 	unsigned int changed;
 	unsigned int others;		/* exclusive where that was not given, or the reverse */
+	bool wider;			/* one is for more than before */
 };
 
 /*
@@ -21,20 +22,21 @@ static void mod_one(struct mod *mod, struct ioevq_watch *w)
 {
 	const struct ioevq_req *req = mod->req;
 	struct ioevq_queue *q = w->kreq.q;
+	__poll_t before;
 
-	if ((w->mode ^ req->op_flags) & IOEVQ_POLL_EXCLUSIVE) {
-		mod->others++;
-		return;
-	}
 	spin_lock_irq(&q->lock);
-	if (w->kreq.state != IOEVQ_LIVE) {
+	if (w->kreq.state != IOEVQ_LIVE || (w->mode ^ req->op_flags) & IOEVQ_POLL_EXCLUSIVE) {
+		mod->others += w->kreq.state == IOEVQ_LIVE;
 		spin_unlock_irq(&q->lock);
 		return;
 	}
 	mod->changed++;
 	if (req->op_flags & IOEVQ_POLL_MOD_USER_DATA && req->off != w->kreq.rec.ev.user_data)
 		ioevq_index_rename(&q->index, &w->kreq, req->off);
+	before = w->mask;
 	ioevq_poll_set(w, req->op_arg, req->op_flags);
+	if (w->mask & ~before)
+		mod->wider = true;
 	ioevq_watch_arm(w, false);
 	ioevq_watch_forget(w);
 	ioevq_recheck_forget(&w->kreq);
@@ -44,15 +46,19 @@ static void mod_one(struct mod *mod, struct ioevq_watch *w)
 }
 
 /* As if it were new. The caller holds the file. */
-static void arm_one(struct ioevq_watch *w, struct file *file)
+static void arm_one(struct ioevq_watch *w, struct file *file, bool wider)
 {
 	poll_table pt = { ._key = w->mask };
 	struct ioevq_queue *q = w->kreq.q;
 	__poll_t ready;
 
-	/* Either ->poll sees that the file was made ready, or its wake-up what is watched for. */
-	ioevq_watch_pass(w);
-	ready = vfs_poll(file, &pt) & w->mask;
+	/*
+	 * Either ->poll sees that the file was made ready, or its wake-up what is watched for. That
+	 * we are armed it reads under queue->lock.
+	 */
+	if (wider)
+		ioevq_watch_pass(w);
+	ready = ioevq_poll_ask(w, file, &pt, true);
 	spin_lock_irq(&q->lock);
 	if (w->kreq.state == IOEVQ_LIVE && w->armed)
 		ioevq_poll_found(w, ready);
@@ -73,7 +79,7 @@ static void arm_all(struct ioevq_queue *q, struct mod *mod)
 		/* It stays: to be freed takes the mutex. */
 		file = mod->file ?: ioevq_watch_file(w);
 		if (file)
-			arm_one(w, file);
+			arm_one(w, file, mod->wider);
 		if (file && !mod->file)
 			ioevq_queue_fput(q, file);
 		cond_resched();
@@ -96,9 +102,11 @@ static int mod_by_fd(struct ioevq_queue *q, struct mod *mod)
 	if (!file)
 		return -EBADF;
 	mod->file = file;
-	hlist_for_each_entry(kreq, ioevq_index_file(&q->index, file), by_file)
+	hlist_for_each_entry(kreq, ioevq_index_file(&q->index, file), by_file) {
 		if (ioevq_poll_is(kreq, file, mod->req->fd) && matches(kreq, mod->req))
 			mod_one(mod, container_of(kreq, struct ioevq_watch, kreq));
+		cond_resched();
+	}
 	return 0;
 }
 

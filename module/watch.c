@@ -142,7 +142,7 @@ static noinline int freed(struct ioevq_entry *e, struct ioevq_watch *w)
 	return 0;
 }
 
-/* The last wake-up: after it nothing keeps the file. Pairs with try_leave_master(). */
+/* The last wake-up: after it nothing keeps the file. Pairs with leave_master(). */
 static noinline void master_closes(struct ioevq_watch *w, struct ioevq_entry *e)
 {
 	struct ioevq_queue *q = w->kreq.q;
@@ -150,7 +150,7 @@ static noinline void master_closes(struct ioevq_watch *w, struct ioevq_entry *e)
 
 	spin_lock_irqsave(&q->lock, flags);
 	list_del_init(&e->wait.entry);
-	e->head = NULL;
+	WRITE_ONCE(e->head, NULL);
 	ioevq_complete_locked(&w->kreq, 0, IOEVQ_EVENT_CLOSED, w->folded, true);
 	spin_unlock_irqrestore(&q->lock, flags);
 }
@@ -321,6 +321,8 @@ static void closed(struct ioevq_fwatch *fw, bool by_close)
 		return;
 	ioevq_point(IOEVQ_POINT_COMPLETE);
 	spin_lock_irq(&q->lock);
+	/* Read without the lock by others_owe(), perhaps of the next file at this address. */
+	WRITE_ONCE(w->owes, false);
 	ioevq_complete_locked(&w->kreq, 0, IOEVQ_EVENT_CLOSED, w->folded, true);
 	spin_unlock_irq(&q->lock);
 }

@@ -40,14 +40,14 @@ struct ioevq_watch {
 	bool armed;
 	bool plain;			/* the rest does not matter; see ioevq_watch_arm() */
 	__poll_t early;			/* came before the request was accepted */
-	__poll_t peeked;		/* news that ->poll tells once; see look() */
+	__poll_t peeked;		/* news that ->poll tells once; see ioevq_poll_ask() */
 	__poll_t handed_on;		/* when it leaves: what another is told instead */
 	/*
 	 * What was announced and where it stands in the ring. Bits are not announced again
 	 * before that is reaped; a mask of 0 is free.
 	 */
 	u16 announced[IOEVQ_MAX_ANNOUNCED];
-	bool owes : 1;			/* exclusive, and ended before its event was reaped */
+	bool owes;			/* exclusive, and ended before its event was reaped */
 	bool early_recheck : 1;		/* as early */
 	bool early_free : 1;		/* the same */
 	ioevq_seq_t seq[IOEVQ_MAX_ANNOUNCED];

@@ -131,6 +131,43 @@ TEST_F(proc, law_05_polling_the_queue)
 	}
 }
 
+/* Nor does he where the news is not what is waited for, but comes with it. */
+TEST_F(proc, law_05_polling_the_queue_for_errors)
+{
+	ASSERT_EQ(0, watch(&self->q, self->t.fd, 0, IOEVQ_POLL_LEVEL, 1));
+	EXPECT_TRUE(nothing(&self->q));
+	ASSERT_EQ(0, variant->rouse(&self->t));
+	EXPECT_EQ(POLLIN, poll_now(self->q.fd, POLLIN));
+	EXPECT_EQ(POLLERR, announced(&self->q, 1));
+	EXPECT_TRUE(nothing(&self->q));
+}
+
+/* What happened between open(2) and the watch is news, too; and what it is changed to. */
+TEST_F(proc, law_05_before_the_watch)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(modes); i++) {
+		ASSERT_EQ(0, variant->rouse(&self->t));
+		ASSERT_EQ(0, watch(&self->q, self->t.fd, POLLPRI, modes[i], 1));
+		if (modes[i] == IOEVQ_POLL_ONESHOT) {
+			EXPECT_TRUE(completed(&self->q, IOEVQ_OP_POLL, 1, POLLPRI | POLLERR));
+			continue;
+		}
+		EXPECT_EQ(POLLPRI | POLLERR, announced(&self->q, 1))
+			TH_LOG("mode %u", i);
+		EXPECT_TRUE(nothing(&self->q));
+		if (modes[i] == IOEVQ_POLL_DISPATCH) {
+			ASSERT_EQ(0, variant->rouse(&self->t));
+			ASSERT_EQ(0, change(&self->q, self->t.fd, POLLPRI, modes[i], -1));
+			EXPECT_EQ(POLLPRI | POLLERR, announced(&self->q, 1));
+		}
+		ASSERT_EQ(0, ioevq_cancel(&self->q, 1, MARK));
+		EXPECT_TRUE(completed(&self->q, IOEVQ_OP_POLL, 1, -ECANCELED));
+		EXPECT_TRUE(completed(&self->q, IOEVQ_OP_CANCEL, MARK, 1));
+	}
+}
+
 TEST_F(proc, law_08_close_is_close)
 {
 	unsigned int i;

@@ -377,4 +377,20 @@ TEST_F(mod, law_14_exclusive_stays_exclusive)
 	EXPECT_EQ(POLLOUT, announced(&self->q, 1));
 }
 
+/* Unless it has ended, seen or not. */
+TEST_F(mod, law_14_no_such_exclusive_watch)
+{
+	struct ioevq small;
+	unsigned int i;
+
+	ASSERT_EQ(0, ioevq_open(&small, 2, 0));
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, ioevq_post(&small, DONE, 0, 0));
+	ASSERT_EQ(0, watch(&small, self->t.fd, POLLOUT, IOEVQ_POLL_ONESHOT | IOEVQ_POLL_EXCLUSIVE,
+			   1));
+	EXPECT_EQ(-ENOENT, modify(&small, -1, POLLOUT, IOEVQ_POLL_MOD_MATCH, 1, 0));
+	EXPECT_EQ(-ENOENT, modify(&small, self->t.fd, POLLOUT, IOEVQ_POLL_ONESHOT, 0, 0));
+	ioevq_close(&small);
+}
+
 TEST_HARNESS_MAIN
