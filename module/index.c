@@ -34,10 +34,14 @@ void ioevq_index_free(struct ioevq_index *index)
 
 static void insert(struct ioevq_index *index, struct ioevq_kreq *kreq)
 {
+	struct file *file;
+
 	hlist_add_head(&kreq->by_user_data,
 		       ioevq_index_user_data(index, kreq->rec.ev.user_data));
-	if (kreq->file)
-		hlist_add_head(&kreq->by_file, ioevq_index_file(index, kreq->file));
+	/* It may be closed at this moment: then it is looked for no more. */
+	file = READ_ONCE(kreq->file);
+	if (file)
+		hlist_add_head(&kreq->by_file, ioevq_index_file(index, file));
 }
 
 /* More than one request for each chain: make it a quarter. Without memory it stays so. */
@@ -79,7 +83,7 @@ void ioevq_index_del(struct ioevq_index *index, struct ioevq_kreq *kreq)
 		return;
 	index->nr--;
 	hlist_del(&kreq->by_user_data);
-	if (kreq->file)
+	if (READ_ONCE(kreq->file))
 		hlist_del(&kreq->by_file);
 }
 

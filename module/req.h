@@ -79,6 +79,9 @@ struct ioevq_source {
 
 #define IOEVQ_DONE	1
 
+/* In the place of ioevq_kreq.file: that was closed, and another one may have its address. */
+#define IOEVQ_NO_FILE	((struct file *)ERR_PTR(-EBADF))
+
 enum {
 	IOEVQ_USES_FD = BIT(0),
 	IOEVQ_USES_ADDR = BIT(1),

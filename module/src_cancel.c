@@ -88,7 +88,7 @@ static bool matches(struct ioevq_kreq *kreq, const struct ioevq_req *req, struct
 		return false;
 	if (req->op_flags & IOEVQ_CANCEL_EXACT && kreq->fd != req->fd)
 		return false;
-	return !file || kreq->file == file;
+	return !file || READ_ONCE(kreq->file) == file;
 }
 
 /* @file: what CANCEL_FD and CLOSE name, held by the caller. */

@@ -4,6 +4,7 @@
 #include <linux/net.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
+#include <net/sock.h>
 
 #include "aio.h"
 #include "point.h"
@@ -16,25 +17,14 @@ bool ioevq_is_stream(struct file *file)
 	return ioevq_is_pipe(file) || sock_from_file(file);
 }
 
-/* Has the file been closed, in whose place another one may be by now? */
-static bool is_closed(struct ioevq_stream *s)
-{
-	bool closed;
-
-	spin_lock_irq(&s->w.kreq.q->lock);
-	closed = s->closed || s->w.kreq.state != IOEVQ_LIVE;
-	spin_unlock_irq(&s->w.kreq.q->lock);
-	return closed;
-}
-
 /* The line of the file, if a request on it waits. */
 static struct ioevq_line *find_line(struct ioevq_queue *q, struct file *file)
 {
 	struct ioevq_kreq *kreq;
 
 	hlist_for_each_entry(kreq, ioevq_index_file(&q->index, file), by_file)
-		if (kreq->src == &stream_source && kreq->file == file &&
-		    to_stream(kreq)->line && !is_closed(to_stream(kreq)))
+		if (kreq->src == &stream_source && READ_ONCE(kreq->file) == file &&
+		    to_stream(kreq)->line)
 			return to_stream(kreq)->line;
 	return NULL;
 }
@@ -165,6 +155,7 @@ static int prepare(struct ioevq_stream *s, struct file *file, const struct ioevq
 	s->len = len;
 	/* Elsewhere what is written is a message, all of it or none. */
 	s->whole = s->rw == WRITE && (!sock || sock->type == SOCK_STREAM);
+	s->may_get_files = sock && sock->sk->sk_family == AF_UNIX;
 	return rw_verify_area(s->rw, file, &pos, len);
 }
 

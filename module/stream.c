@@ -9,8 +9,8 @@
  * in its own context if the memory is its own, else by way of a lane (lane.c). A worker
  * tries without blocking, too. Nothing is announced that is not done.
  *
- * Whoever transfers holds the file, so that its close comes after, and is the only one: the
- * first of its line, under queue->mutex or with in_lane set.
+ * Whoever transfers holds the file meanwhile, so that its close comes after, and is the only
+ * one: the first of its line, under queue->mutex or with in_lane set.
  */
 #include <linux/cred.h>
 #include <linux/file.h>
@@ -49,6 +49,8 @@ static long attempt(struct ioevq_stream *s, struct file *file)
 		fsnotify_modify(file);
 	else if (ret > 0)
 		fsnotify_access(file);
+	if (ret > 0 && s->rw == READ && s->may_get_files)
+		WRITE_ONCE(s->w.kreq.q->drops_files, true);
 	return ret;
 }
 
@@ -182,9 +184,10 @@ void ioevq_stream_run(struct ioevq_lane_item *item)
 		out = IOEVQ_STREAM_DONE;
 		res = ioevq_stream_result(s, -ECANCELED);
 	}
-	leave_lane(s, out, res);
+	/* Whoever is told that it is over may close the file, and nobody else has it. */
 	if (file)
-		fput(file);
+		ioevq_queue_fput(q, file);
+	leave_lane(s, out, res);
 	ioevq_queue_put_inflight(q);
 }
 
@@ -336,6 +339,9 @@ void ioevq_stream_closed(struct ioevq_fwatch *fw, bool by_close)
 	struct ioevq_watch *w = container_of(fw, struct ioevq_watch, close);
 
 	ioevq_watch_leave(w);
-	if (by_close)
-		end(to_stream(&w->kreq), true);
+	if (!by_close)
+		return;
+	/* It may be in a lane still when another file has this address. */
+	WRITE_ONCE(w->kreq.file, IOEVQ_NO_FILE);
+	end(to_stream(&w->kreq), true);
 }

@@ -244,6 +244,36 @@ TEST(law_11_no_thread_for_each)
 }
 
 /*
+ * Descriptors that come with the data are dropped. The last one of a file is closed when who has
+ * read it returns to user space: he must not wait for its close before that.
+ */
+TEST(law_08_descriptors_in_the_data)
+{
+	struct ioevq_event evs[2];
+	int s[2], other[2];
+	struct ioevq q;
+	char buf[8];
+
+	ASSERT_EQ(0, ioevq_open(&q, 16, 0));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, other));
+	ASSERT_EQ(0, watch(&q, other[0], 0, IOEVQ_POLL_EDGE, 2));
+	ASSERT_EQ(0, want(&q, s[0], buf, sizeof(buf), 1));
+	ASSERT_EQ(0, pass_fd(s[1], other[1]));
+	ASSERT_EQ(0, close(other[1]));
+	ASSERT_EQ(1, enter_wait(&q, evs, 2, 2, BOUND_NS));
+	EXPECT_EQ(1, evs[0].user_data);
+	EXPECT_EQ(1, evs[0].res);
+	ASSERT_EQ(1, enter_wait(&q, evs, 1, 1, BOUND_NS));
+	EXPECT_EQ(2, evs[0].user_data);
+	EXPECT_EQ(POLLHUP, evs[0].res);
+	close(s[0]);
+	close(s[1]);
+	close(other[0]);
+	ioevq_close(&q);
+}
+
+/*
  * A queue in flight in the very socket that it reads from. Nothing but the request and the
  * message hold one another, so it all goes.
  */

@@ -675,7 +675,8 @@ enum ioevq_enter_flags {
  * all were accepted.
  *
  * Errors, besides those of the operations: EINVAL (counts, timeout), EINTR (a
- * signal, and no event was there), EBADF (the descriptor is not open for
+ * signal, or descriptors that a READ of a Unix socket has dropped and that are closed only
+ * when this returns, and no event was there), EBADF (the descriptor is not open for
  * writing, needed to submit, or reading, needed to take), EBADFD (the mapped
  * head was overwritten with an impossible value), EPERM (the queue is restricted
  * to other operations), EAGAIN (the queue holds max_requests), EDQUOT (the user's
@@ -763,7 +764,8 @@ struct ioevq_buffer {
  *	what is mapped at their addresses later is not them. Whoever has the queue may use
  *	them. All are registered or none. Their pages count for RLIMIT_MEMLOCK of the caller's
  *	user, with those that its io_urings have registered, unless it has CAP_IPC_LOCK, and
- *	are shown as VmPin in proc(5). Errors: EBUSY (buffers are registered already),
+ *	are shown as VmPin in proc(5). A huge page counts whole, though once for buffers that
+ *	follow one another in it. Errors: EBUSY (buffers are registered already),
  *	EINVAL (nr is 0 or more than %IOEVQ_MAX_BUFFERS; a buffer is empty or larger than
  *	%IOEVQ_MAX_BUFFER_SIZE), EFAULT (no memory there in part, or none that may be written
  *	to, or that of a file that is written back to disk), ENOMEM (the limit; no memory).
