@@ -130,7 +130,6 @@ static ioevq_seq_t begin_look(struct ioevq_queue *q, struct list_head *todo)
 	ioevq_seq_t end = q->ring.tail + q->ring.backlog_len;
 
 	WRITE_ONCE(q->looking, true);
-	q->found = 0;
 	list_splice_init(&q->recheck, todo);
 	take_due(q, todo, end);
 	return end;
@@ -182,6 +181,7 @@ static noinline u32 recheck(struct ioevq_queue *q, u64 want, bool patient)
 	}
 	spin_lock_irq(&q->lock);
 	q->rechecker = false;
+	q->found = 0;
 	end = begin_look(q, &todo);
 	while (!list_empty(&todo)) {
 		look_at(list_first_entry(&todo, struct ioevq_kreq, recheck), true);
@@ -241,9 +241,6 @@ bool ioevq_peek(struct ioevq_queue *q)
 		ready = later || ioevq_ring_available(&q->ring);
 	}
 	end_look(q, &todo);
-	/* Who polls the queue was told when we were asked to look; who sleeps was not. */
-	q->claimed -= q->found;
-	ioevq_hand_on(q);
 	spin_unlock_irq(&q->lock);
 	ioevq_unlock(q);
 	return ready;

@@ -360,7 +360,7 @@ static bool look_and_tell(struct ioevq_watch *w, struct file *file, bool tell)
 	/* The head must not be older than the wake-up that asked for this look. */
 	smp_mb__after_spinlock();
 	if (ready && !peek && w->kreq.state == IOEVQ_LIVE && w->armed)
-		told = ioevq_watch_announce(w, ready, false);
+		told = ioevq_watch_announce(w, ready, !tell);
 	if (!(w->mode & IOEVQ_POLL_EXCLUSIVE))
 		return peek && ready;
 	spin_unlock_irq(&q->lock);
