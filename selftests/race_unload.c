@@ -153,7 +153,8 @@ TEST_F_TIMEOUT(race_unload, law_11_unload_against_the_last_close, 600)
 	struct ioevq q;
 
 	ASSERT_EQ(0, hand_start(&self->h, unload, self));
-	for (i = 0; now_ns() < end; i++) {
+	/* So many in any case, however slow the machine is. */
+	for (i = 0; now_ns() < end || i < scaled(50); i++) {
 		ASSERT_EQ(0, load(self));
 		ASSERT_EQ(0, ioevq_open(&q, 4, 0));
 		ASSERT_EQ(0, variant->begin(self, &q));
@@ -169,7 +170,6 @@ TEST_F_TIMEOUT(race_unload, law_11_unload_against_the_last_close, 600)
 	}
 	ASSERT_EQ(0, hand_stop(&self->h));
 	TH_LOG("%u rounds, in %u it was tried too early", i, waited);
-	EXPECT_LT(scaled(50), i);
 	EXPECT_LT(0, waited);
 	/* Whatever was begun has reached its file, or nothing has. */
 	EXPECT_EQ(0, system("! grep -q '^ioevq ' /proc/modules"));
