@@ -32,16 +32,32 @@ void ioevq_index_free(struct ioevq_index *index)
 	kvfree(index->by_file);
 }
 
-static void insert(struct ioevq_index *index, struct ioevq_kreq *kreq)
+static void insert_user_data(struct ioevq_index *index, struct ioevq_kreq *kreq)
 {
-	struct file *file;
-
 	hlist_add_head(&kreq->by_user_data,
 		       ioevq_index_user_data(index, kreq->rec.ev.user_data));
-	/* It may be closed at this moment: then it is looked for no more. */
-	file = READ_ONCE(kreq->file);
+}
+
+/* It may be closed at this moment: then it is looked for no more. */
+static void insert_file(struct ioevq_index *index, struct ioevq_kreq *kreq)
+{
+	struct file *file = READ_ONCE(kreq->file);
+
 	if (file)
 		hlist_add_head(&kreq->by_file, ioevq_index_file(index, file));
+}
+
+/* The newest one stays the first, as in order.c. */
+static void move_files(struct ioevq_index *to, struct hlist_head *from)
+{
+	struct ioevq_kreq *kreq;
+	struct hlist_node *next;
+	HLIST_HEAD(reversed);
+
+	hlist_for_each_entry_safe(kreq, next, from, by_file)
+		hlist_add_head(&kreq->by_file, &reversed);
+	hlist_for_each_entry_safe(kreq, next, &reversed, by_file)
+		insert_file(to, kreq);
 }
 
 /* More than one request for each chain: make it a quarter. Without memory it stays so. */
@@ -62,7 +78,8 @@ static void grow(struct ioevq_index *index)
 	}
 	for (i = 0; i < ioevq_index_size(index); i++) {
 		hlist_for_each_entry_safe(kreq, next, &index->by_user_data[i], by_user_data)
-			insert(&new, kreq);
+			insert_user_data(&new, kreq);
+		move_files(&new, &index->by_file[i]);
 		cond_resched();
 	}
 	ioevq_index_free(index);
@@ -73,7 +90,8 @@ void ioevq_index_add(struct ioevq_index *index, struct ioevq_kreq *kreq)
 {
 	if (index->nr++ == index->grow_at)
 		grow(index);
-	insert(index, kreq);
+	insert_user_data(index, kreq);
+	insert_file(index, kreq);
 }
 
 void ioevq_index_del(struct ioevq_index *index, struct ioevq_kreq *kreq)

@@ -11,7 +11,7 @@ struct ioevq_kreq;
 
 /*
  * Two hash tables that grow with the number of requests. All under queue->mutex. A
- * request stays in them from its acceptance to the sweep.
+ * request stays in them from its acceptance to the sweep. Of a file the newest is first.
  */
 struct ioevq_index {
 	struct hlist_head *by_user_data;	/* &ioevq_kreq.by_user_data */

@@ -57,7 +57,10 @@ static struct ioevq_aio *unended(struct ioevq_kreq *kreq, struct ioevq_aio *than
 	return to_aio(kreq);
 }
 
-/* @other comes before @gate, or what it comes before does: that is one for all of those. */
+/*
+ * @other comes before @gate, or what it comes before does: that is one for all of those. The
+ * newest one is first: a gate that is before another one still is behind that.
+ */
 static void come_before(struct ioevq_aio *other, struct ioevq_gate *gate)
 {
 	struct ioevq_gate *last = other->before;
@@ -81,6 +84,7 @@ bool ioevq_order_hold(struct ioevq_aio *aio)
 	struct ioevq_gate *gate = aio->gate;
 	struct ioevq_kreq *kreq;
 	struct ioevq_aio *other;
+	bool held;
 
 	/* One for ourselves: they may all end before we have seen the last of them. */
 	gate->earlier = 1;
@@ -94,11 +98,12 @@ bool ioevq_order_hold(struct ioevq_aio *aio)
 		cond_resched();
 	}
 	spin_lock_irq(&q->lock);
-	aio->held = --gate->earlier;
-	if (aio->held)
+	held = --gate->earlier;
+	aio->held = held;
+	if (held)
 		merge(gate);
 	spin_unlock_irq(&q->lock);
-	return aio->held;
+	return held;
 }
 
 /* It has ended: who comes next may start. queue->lock is held, in any context. */

@@ -186,6 +186,35 @@ static void req_done(struct kunit *test)
 	take_is(test, 4, 12, 0);
 }
 
+/* Of a file the newest is found first, however often the index has grown: order.c needs that. */
+static void req_newest_first(struct kunit *test)
+{
+	struct ioevq_queue *q = test->priv;
+	/* Only compared. */
+	struct file *files[2] = { (struct file *)q, (struct file *)test };
+	struct ioevq_kreq *kreq;
+	int i, next, n = 0;
+
+	for (i = 0; i < 1000; i++) {
+		kreq = ioevq_kreq_alloc(q, &test_source, IOEVQ_OP_NOP, i % 7, false);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(kreq));
+		kreq->file = files[i % 2];
+		kreq->fd = i;
+		test_accept(kreq);
+	}
+	for (i = 0; i < 2; i++) {
+		next = 998 + i;
+		hlist_for_each_entry(kreq, ioevq_index_file(&q->index, files[i]), by_file) {
+			if (kreq->file != files[i])
+				continue;
+			KUNIT_EXPECT_EQ(test, kreq->fd, next);
+			next -= 2;
+			n++;
+		}
+	}
+	KUNIT_EXPECT_EQ(test, n, 1000);
+}
+
 static struct kunit_case req_cases[] = {
 	KUNIT_CASE(req_once),
 	KUNIT_CASE(req_race),
@@ -193,6 +222,7 @@ static struct kunit_case req_cases[] = {
 	KUNIT_CASE(req_sweep),
 	KUNIT_CASE(req_quiet),
 	KUNIT_CASE(req_done),
+	KUNIT_CASE(req_newest_first),
 	{}
 };
 
