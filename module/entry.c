@@ -38,11 +38,14 @@ static void leave_master(struct ioevq_queue *q, struct ioevq_entry *e)
 {
 	wait_queue_head_t *head = READ_ONCE(e->head);
 
-	if (!head)
+	/* Pairs with master_closes(), which was faster, and may be at it still. */
+	if (!head) {
+		spin_lock_irq(&q->lock);
+		spin_unlock_irq(&q->lock);
 		return;
+	}
 	spin_lock_irq(&head->lock);
 	spin_lock(&q->lock);
-	/* Pairs with master_closes(), which may have been faster. */
 	if (e->head) {
 		list_del_init(&e->wait.entry);
 		WRITE_ONCE(e->head, NULL);
