@@ -32,6 +32,7 @@ struct ioevq_buf {
 	u32 len;
 	unsigned long nr_pages;
 	unsigned long charged;		/* pages */
+	struct ioevq_buf *payer;	/* who is charged for a huge page that this has a part of */
 	struct user_struct *user;	/* who is charged, NULL: who may lock what it likes */
 	struct mm_struct *mm;		/* whose statistics; only its structure is held */
 	u32 nr_runs;
@@ -88,11 +89,17 @@ static void charge_end(struct ioevq_buf *buf)
 	mmdrop(buf->mm);
 }
 
+/* The last huge page of a registration, and who is charged for it. */
+struct huge {
+	struct page *head;		/* only compared */
+	struct ioevq_buf *payer;
+};
+
 /*
- * What is part of a huge page pins it whole, which counts once where it is met again at once, as
- * in buffers side by side. @huge: the last one. Its pages were charged one by one.
+ * What is part of a huge page pins it whole. That counts once where it is met again at once, as
+ * in buffers side by side, and then its payer stays. Pages were charged one by one.
  */
-static int charge_huge(struct ioevq_buf *buf, struct page **pages, struct page **huge)
+static int charge_huge(struct ioevq_buf *buf, struct page **pages, struct huge *huge)
 {
 	unsigned long want = 0, i;
 	struct page *head;
@@ -101,9 +108,13 @@ static int charge_huge(struct ioevq_buf *buf, struct page **pages, struct page *
 		head = compound_head(pages[i]);
 		if (!PageCompound(head)) {
 			want++;
-		} else if (head != *huge) {
+		} else if (head != huge->head) {
 			want += compound_nr(head);
-			*huge = head;
+			huge->head = head;
+			huge->payer = buf;
+		} else if (huge->payer != buf && !buf->payer) {
+			refcount_inc(&huge->payer->refs);
+			buf->payer = huge->payer;
 		}
 	}
 	if (want > buf->charged)
@@ -137,8 +148,12 @@ void ioevq_buf_put(struct ioevq_buf *buf)
 {
 	might_sleep();
 	ioevq_point(IOEVQ_POINT_BUF_PUT);
-	if (buf && refcount_dec_and_test(&buf->refs))
+	while (buf && refcount_dec_and_test(&buf->refs)) {
+		struct ioevq_buf *payer = buf->payer;
+
 		buf_free(buf);
+		buf = payer;
+	}
 }
 
 /* All of them or none. The memory must be writable: files are read into it. */
@@ -215,7 +230,7 @@ static int make_runs(struct ioevq_buf *buf, struct page **pages)
 	return 0;
 }
 
-static int buf_fill(struct ioevq_buf *buf, const struct ioevq_buffer *want, struct page **huge)
+static int buf_fill(struct ioevq_buf *buf, const struct ioevq_buffer *want, struct huge *huge)
 {
 	unsigned long addr = want->addr;
 	struct page **pages;
@@ -245,7 +260,7 @@ static int buf_fill(struct ioevq_buf *buf, const struct ioevq_buffer *want, stru
 	return err;
 }
 
-static struct ioevq_buf *buf_make(const struct ioevq_buffer __user *user, struct page **huge)
+static struct ioevq_buf *buf_make(const struct ioevq_buffer __user *user, struct huge *huge)
 {
 	struct ioevq_buffer want;
 	struct ioevq_buf *buf;
@@ -259,7 +274,7 @@ static struct ioevq_buf *buf_make(const struct ioevq_buffer __user *user, struct
 	refcount_set(&buf->refs, 1);
 	err = buf_fill(buf, &want, huge);
 	if (err) {
-		buf_free(buf);
+		ioevq_buf_put(buf);
 		return ERR_PTR(err);
 	}
 	return buf;
@@ -295,8 +310,7 @@ static int install(struct ioevq_queue *q, struct ioevq_buf **bufs, u32 nr)
 int ioevq_bufs_register(struct ioevq_queue *q, u64 addr, u32 nr)
 {
 	const struct ioevq_buffer __user *user = u64_to_user_ptr(addr);
-	/* Only compared. */
-	struct page *huge = NULL;
+	struct huge huge = { };
 	struct ioevq_buf **bufs;
 	u32 done;
 	int err = 0;

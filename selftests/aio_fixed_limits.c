@@ -173,6 +173,7 @@ TEST_F(limits, law_13_huge_pages_count_whole)
 	char *p = pages(2 * HUGE), *at = (char *)(((uintptr_t)p + HUGE - 1) & -HUGE);
 	struct ioevq_buffer both[2] = { { (uintptr_t)at, PAGE }, { (uintptr_t)at + PAGE, 1 } };
 	long before = huge_kb(), huge;
+	unsigned int i;
 
 	ASSERT_NE(NULL, p);
 	madvise(at, HUGE, MADV_HUGEPAGE);
@@ -189,8 +190,18 @@ TEST_F(limits, law_13_huge_pages_count_whole)
 	ASSERT_EQ(0, ioevq_unregister_buffers(&self->q));
 	ASSERT_EQ(0, ioevq_register_buffers(&self->q, both, 2));
 	EXPECT_EQ(huge ? HUGE / PAGE : 2, pinned());
+	/* For as long as one of them is in use: its event has no room yet. */
+	for (i = 0; i < 64; i++)
+		ASSERT_EQ(0, ioevq_post(&self->q, 2, 0, 0));
+	ASSERT_EQ(0, submit_fixed(&self->q, IOEVQ_OP_READ, self->s.fd, at + PAGE, 1, 0, 1, 1));
+	ASSERT_TRUE(eventually(query(&self->q).backlog == 1));
 	ASSERT_EQ(0, ioevq_unregister_buffers(&self->q));
-	EXPECT_EQ(0, pinned());
+	EXPECT_EQ(huge ? HUGE / PAGE : 1, pinned());
+	for (i = 0; i < 64; i++)
+		EXPECT_NEXT(&self->q, IOEVQ_OP_POST, 2, 0);
+	EXPECT_NEXT(&self->q, IOEVQ_OP_READ, 1, 0);
+	EXPECT_TRUE(quiet(&self->q));
+	EXPECT_TRUE(eventually(!pinned()));
 	munmap(p, 2 * HUGE);
 }
 
