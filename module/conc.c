@@ -182,19 +182,21 @@ static void leave(struct ioevq_conc *conc)
 		free_consumer(c);
 }
 
-static void rename(struct ioevq_consumer *c)
+/* Returns what the caller has to put. */
+static struct pid *rename(struct ioevq_consumer *c)
 {
 	struct pid *old = c->pid;
 
 	raw_spin_lock_irq(&consumers_lock);
 	c->pid = get_pid(task_pid(current));
 	raw_spin_unlock_irq(&consumers_lock);
-	put_pid(old);
+	return old;
 }
 
 static bool find_and_move(struct ioevq_conc *conc, struct ioevq_consumer **consumer)
 {
 	struct ioevq_consumer *c;
+	struct pid *old = NULL;
 
 	preempt_disable();
 	c = find_mine();
@@ -205,8 +207,9 @@ static bool find_and_move(struct ioevq_conc *conc, struct ioevq_consumer **consu
 		c->mm = current->mm;
 	/* One who was not the leader is, then. */
 	if (c && c->pid != task_pid(current))
-		rename(c);
+		old = rename(c);
 	preempt_enable();
+	put_pid(old);
 	*consumer = c;
 	return c;
 }
