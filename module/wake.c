@@ -19,6 +19,11 @@
 #include "trace.h"
 #include "wake.h"
 
+static bool is_frozen(const struct ioevq_waiter *w)
+{
+	return READ_ONCE(w->task->__state) & TASK_FROZEN;
+}
+
 /*
  * False if it was frozen in its sleep (cgroups of version 1): it comes when it is thawed, and
  * what it was woken for is for another.
@@ -33,7 +38,7 @@ static bool wake_waiter(struct ioevq_queue *q, struct ioevq_waiter *w)
 	ioevq_point(IOEVQ_POINT_WAKE);
 	/* Under the lock: the waiter cannot return before it has taken it. */
 	wake_up_process(w->task);
-	return !(READ_ONCE(w->task->__state) & TASK_FROZEN);
+	return !is_frozen(w);
 }
 
 /* It comes for nothing that another has to wait for: its need is no claim. */
@@ -82,6 +87,11 @@ void ioevq_hand_on(struct ioevq_queue *q)
 
 	if (list_empty(&q->waiters))
 		return;
+	/* Its time may be over, unheard: another's begins. */
+	if (q->clock && is_frozen(q->clock)) {
+		q->clock = NULL;
+		q->least = min(q->least, 1U);
+	}
 	avail = ioevq_ring_available(&q->ring);
 	if (avail < q->claimed + q->least)
 		return;
