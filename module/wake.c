@@ -111,7 +111,7 @@ void ioevq_hand_on(struct ioevq_queue *q)
 				return;
 			continue;
 		}
-		if (w->batching && !q->clock && avail > q->claimed)
+		if (w->batching && !q->clock && avail > q->claimed && !is_frozen(w))
 			start_clock(q, w);
 		least = min(least, ioevq_waiter_cares(q, w));
 	}
