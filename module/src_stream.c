@@ -155,7 +155,9 @@ static int prepare(struct ioevq_stream *s, struct file *file, const struct ioevq
 	s->len = len;
 	/* Elsewhere what is written is a message, all of it or none. */
 	s->whole = s->rw == WRITE && (!sock || sock->type == SOCK_STREAM);
-	s->may_get_files = sock && sock->sk->sk_family == AF_UNIX;
+	/* Descriptors may come with the data (SCM_RIGHTS), or without any. */
+	if (s->rw == READ && sock && sock->sk->sk_family == AF_UNIX)
+		WRITE_ONCE(s->w.kreq.q->drops_files, true);
 	return rw_verify_area(s->rw, file, &pos, len);
 }
 

@@ -49,8 +49,6 @@ static long attempt(struct ioevq_stream *s, struct file *file)
 		fsnotify_modify(file);
 	else if (ret > 0)
 		fsnotify_access(file);
-	if (ret != -EAGAIN && s->rw == READ && s->may_get_files)
-		WRITE_ONCE(s->w.kreq.q->drops_files, true);
 	return ret;
 }
 

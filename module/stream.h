@@ -28,7 +28,6 @@ struct ioevq_stream {
 	size_t done;			/* by earlier attempts; who transfers */
 	int rw;				/* READ, WRITE */
 	bool whole;			/* short is not enough */
-	bool may_get_files;		/* constant; SCM_RIGHTS, which are dropped */
 	bool joined;			/* queue->mutex; the wait queues of the file */
 	/* If it waits: */
 	struct ioevq_env env;
