@@ -14,14 +14,22 @@ FIXTURE(frozen)
 	char group[64];
 };
 
-/* The concurrency value. */
+/* @limit: the concurrency value. @batch_ns: each would wait so long for more, if not 0. */
 FIXTURE_VARIANT(frozen)
 {
 	uint32_t limit;
+	uint64_t batch_ns;
 };
 
-FIXTURE_VARIANT_ADD(frozen, unlimited) { IOEVQ_UNLIMITED };
-FIXTURE_VARIANT_ADD(frozen, one_at_a_time) { 1 };
+FIXTURE_VARIANT_ADD(frozen, unlimited) { IOEVQ_UNLIMITED, 0 };
+FIXTURE_VARIANT_ADD(frozen, one_at_a_time) { 1, 0 };
+FIXTURE_VARIANT_ADD(frozen, in_batches) { IOEVQ_UNLIMITED, 1000000 };
+
+/* What a child has of the above. */
+static struct {
+	const struct ioevq *q;
+	uint64_t batch_ns;
+} consumer;
 
 static int put(const char *dir, const char *file, const char *text)
 {
@@ -49,12 +57,17 @@ static int is_frozen(const char *group)
 }
 
 /* What it was told of is how it ends. */
-static int take_one(struct offspring *c, long q)
+static int take_one(struct offspring *c, long arg)
 {
-	struct ioevq_event ev;
+	struct ioevq_event evs[2];
+	struct ioevq_enter enter = {
+		.size = sizeof(enter), .events = (uintptr_t)evs, .timeout_ns = -1,
+		.batch_ns = consumer.batch_ns, .min = consumer.batch_ns ? 2 : 1, .max = 2,
+	};
 
 	(void)c;
-	return enter_wait((const struct ioevq *)q, &ev, 1, 1, -1) == 1 ? ev.user_data : 90;
+	(void)arg;
+	return ioevq_enter(consumer.q, &enter) == 1 ? evs[0].user_data : 90;
 }
 
 static int has_ended(const struct offspring *c, int *status)
@@ -81,8 +94,10 @@ FIXTURE_SETUP(frozen)
 	ASSERT_EQ(0, mount("ioevq", root, "cgroup", 0, "freezer"));
 	snprintf(self->group, sizeof(self->group), "%s/some", root);
 	ASSERT_EQ(0, mkdir(self->group, 0700));
-	ASSERT_EQ(0, offspring(&self->awake, take_one, (long)&self->q));
-	ASSERT_EQ(0, offspring(&self->frozen, take_one, (long)&self->q));
+	consumer.q = &self->q;
+	consumer.batch_ns = variant->batch_ns;
+	ASSERT_EQ(0, offspring(&self->awake, take_one, 0));
+	ASSERT_EQ(0, offspring(&self->frozen, take_one, 0));
 	ASSERT_EQ(0, let_go(&self->awake));
 	ASSERT_TRUE(eventually(query(&self->q).waiting == 1));
 	ASSERT_EQ(0, let_go(&self->frozen));
