@@ -85,18 +85,17 @@ static bool confirms(u32 mode)
 }
 
 /*
- * What the file is ready for. Some of /proc and of cgroups tell of a change once to each open
- * file (mounts_poll(), psi_trigger_poll()). @again: who asks next is to be told, too, if the
- * watch has its file looked at. With the mutex.
+ * What the file is ready for where it tells news, or has told some. Some of /proc and of cgroups
+ * tell of a change once to each open file (mounts_poll(), psi_trigger_poll()). @again: who asks
+ * next is to be told, too, if the watch has its file looked at. With the mutex.
  */
-__poll_t ioevq_poll_ask(struct ioevq_watch *w, struct file *file, poll_table *pt, bool again)
+__poll_t ioevq_poll_news(struct ioevq_watch *w, struct file *file, __poll_t ready, bool again)
 {
-	__poll_t ready = vfs_poll(file, pt) | w->peeked;
-
+	ready |= w->peeked;
 	w->peeked = 0;
 	if (again && confirms(w->mode) && ready & EPOLLPRI && S_ISREG(file_inode(file)->i_mode))
 		w->peeked = ready & (EPOLLERR | EPOLLPRI);
-	return ready & w->mask;
+	return ready;
 }
 
 /*

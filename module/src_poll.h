@@ -4,6 +4,7 @@
 #define IOEVQ_SRC_POLL_H
 
 #include <linux/eventpoll.h>
+#include <linux/poll.h>
 
 #include "watch.h"
 
@@ -16,8 +17,19 @@
 
 int ioevq_poll_check(u32 mask, u32 op_flags);
 void ioevq_poll_set(struct ioevq_watch *w, u32 mask, u32 op_flags);
-__poll_t ioevq_poll_ask(struct ioevq_watch *w, struct file *file, poll_table *pt, bool again);
+__poll_t ioevq_poll_news(struct ioevq_watch *w, struct file *file, __poll_t ready, bool again);
 void ioevq_poll_found(struct ioevq_watch *w, __poll_t ready);
 bool ioevq_poll_is(struct ioevq_kreq *kreq, struct file *file, int fd);
+
+/* What of the mask of @w the file is ready for. @again: see ioevq_poll_news(). With the mutex. */
+static inline __poll_t ioevq_poll_ask(struct ioevq_watch *w, struct file *file, poll_table *pt,
+				      bool again)
+{
+	__poll_t ready = vfs_poll(file, pt);
+
+	if (unlikely(ready & EPOLLPRI || w->peeked))
+		ready = ioevq_poll_news(w, file, ready, again);
+	return ready & w->mask;
+}
 
 #endif

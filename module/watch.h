@@ -40,7 +40,7 @@ struct ioevq_watch {
 	bool armed;
 	bool plain;			/* the rest does not matter; see ioevq_watch_arm() */
 	__poll_t early;			/* came before the request was accepted */
-	__poll_t peeked;		/* news that ->poll tells once; see ioevq_poll_ask() */
+	__poll_t peeked;		/* news that ->poll tells once; see ioevq_poll_news() */
 	__poll_t handed_on;		/* when it leaves: what another is told instead */
 	/*
 	 * What was announced and where it stands in the ring. Bits are not announced again
