@@ -105,7 +105,6 @@ struct ioevq_queue {
 	struct irq_work poll_kick;
 	struct work_struct free_work;
 	bool sleepy;			/* mutex; who submits is going to wait */
-	bool drops_files;		/* set once; its consumers may have to close some, late */
 	bool submitting;		/* mutex; it is somebody who submits that has it */
 	struct ioevq_buf **bufs;	/* mutex; registered, NULL: none */
 	u32 nr_bufs;			/* mutex to change */

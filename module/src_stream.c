@@ -4,7 +4,6 @@
 #include <linux/net.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
-#include <net/sock.h>
 
 #include "aio.h"
 #include "point.h"
@@ -123,8 +122,9 @@ static int start(struct ioevq_stream *s, struct file *file, bool nowait)
 	long res;
 	int err;
 
-	/* Nobody is overtaken. */
-	if (first && ioevq_stream_transfer(s, file, &res) == IOEVQ_STREAM_DONE)
+	/* Nobody is overtaken. Who is going to wait closes nothing before he returns. */
+	if (first && (nowait || !s->w.kreq.q->sleepy || !ioevq_stream_brings_files(s, file)) &&
+	    ioevq_stream_transfer(s, file, &res) == IOEVQ_STREAM_DONE)
 		return answer(s, res);
 	if (nowait)
 		return answer(s, ioevq_stream_result(s, -EAGAIN));
@@ -155,9 +155,6 @@ static int prepare(struct ioevq_stream *s, struct file *file, const struct ioevq
 	s->len = len;
 	/* Elsewhere what is written is a message, all of it or none. */
 	s->whole = s->rw == WRITE && (!sock || sock->type == SOCK_STREAM);
-	/* Descriptors may come with the data (SCM_RIGHTS), or without any. */
-	if (s->rw == READ && sock && sock->sk->sk_family == AF_UNIX)
-		WRITE_ONCE(s->w.kreq.q->drops_files, true);
 	return rw_verify_area(s->rw, file, &pos, len);
 }
 

@@ -17,6 +17,8 @@
 #include <linux/fsnotify.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
+#include <net/af_unix.h>
+#include <net/sock.h>
 
 #include "compat/stream.h"
 #include "point.h"
@@ -50,6 +52,33 @@ static long attempt(struct ioevq_stream *s, struct file *file)
 	else if (ret > 0)
 		fsnotify_access(file);
 	return ret;
+}
+
+/*
+ * Do descriptors come with the data (SCM_RIGHTS)? They are dropped, and what they are of is
+ * closed when the thread returns to user space, or a kernel thread has time. A consumer that
+ * may go to sleep before that leaves it to a worker: what he waits for may be their close.
+ */
+bool ioevq_stream_brings_files(struct ioevq_stream *s, struct file *file)
+{
+	struct socket *sock = s->rw == READ ? sock_from_file(file) : NULL;
+	struct sk_buff_head *queue;
+	bool found = false;
+	struct sk_buff *skb;
+
+	if (!sock || sock->sk->sk_family != AF_UNIX)
+		return false;
+	queue = &sock->sk->sk_receive_queue;
+	spin_lock(&queue->lock);
+	skb_queue_walk(queue, skb) {
+		/* Another reader may be taking them. */
+		if (data_race(UNIXCB(skb).fp)) {
+			found = true;
+			break;
+		}
+	}
+	spin_unlock(&queue->lock);
+	return found;
 }
 
 /* A call of ->poll also asks for the wake-up to come, where that must be asked for. */
@@ -267,7 +296,7 @@ static struct ioevq_stream *serve(struct ioevq_stream *s, struct file *file)
 		spin_unlock_irq(&q->lock);
 		return next;
 	}
-	if (s->env.mm == current->mm)
+	if (s->env.mm == current->mm && !ioevq_stream_brings_files(s, file))
 		return transfer_here(s, file);
 	to_lane(s);
 	return NULL;

@@ -66,6 +66,7 @@ static inline bool ioevq_stream_has_turn(struct ioevq_stream *s)
 
 /* stream.c */
 enum ioevq_outcome ioevq_stream_transfer(struct ioevq_stream *s, struct file *file, long *res);
+bool ioevq_stream_brings_files(struct ioevq_stream *s, struct file *file);
 long ioevq_stream_result(struct ioevq_stream *s, long ret);
 int ioevq_stream_join(struct ioevq_stream *s, struct file *file);
 void ioevq_stream_run(struct ioevq_lane_item *item);

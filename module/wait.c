@@ -2,7 +2,6 @@
 /* Waiting for events. */
 #include <linux/hrtimer.h>
 #include <linux/sched/signal.h>
-#include <linux/task_work.h>
 #include <linux/uaccess.h>
 
 #include "compat/compat.h"
@@ -108,12 +107,6 @@ static int stay_awake(struct wait *wait)
 		return 1;
 	/* Files that ask to be looked at all the time must not keep us here. */
 	if (signal_pending(current))
-		return -EINTR;
-	/*
-	 * What came with the data that we have read is closed when we return to user space, and
-	 * that may be what we would wait for.
-	 */
-	if (READ_ONCE(q->drops_files) && task_work_pending(current))
 		return -EINTR;
 	/* Whoever has no slot sleeps, and looks when he gets one. */
 	if (enough ||

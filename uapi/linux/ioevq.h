@@ -674,15 +674,14 @@ enum ioevq_enter_flags {
  * taken. submitted less than nr_reqs tells this case from an error of the wait, where
  * all were accepted.
  *
- * Errors, besides those of the operations: EINVAL (counts, timeout), EINTR (a signal,
- * or something that the kernel can do only when this returns, as to close descriptors
- * that a READ of a Unix socket has dropped, and no event was there), EBADF (the
- * descriptor is not open for writing, needed to submit, or reading, needed to take),
- * EBADFD (the mapped head was overwritten with an impossible value), EPERM (the queue
- * is restricted to other operations), EAGAIN (the queue holds max_requests), EDQUOT
- * (the user's queues hold max_user_requests, or would at the first use of this one),
- * ENOMEM. A fault while events are copied takes none of them. Where events were taken
- * and the structure can be written no more their number is returned.
+ * Errors, besides those of the operations: EINVAL (counts, timeout), EINTR (a
+ * signal, and no event was there), EBADF (the descriptor is not open for
+ * writing, needed to submit, or reading, needed to take), EBADFD (the mapped
+ * head was overwritten with an impossible value), EPERM (the queue is restricted
+ * to other operations), EAGAIN (the queue holds max_requests), EDQUOT (the user's
+ * queues hold max_user_requests, or would at the first use of this one), ENOMEM. A fault
+ * while events are copied takes none of them. Where events were taken and the structure can
+ * be written no more their number is returned.
  */
 struct ioevq_enter {
 	__u32 size;
