@@ -409,9 +409,9 @@ TEST_F(kinds, law_10_user_and_system_time)
 	EXPECT_LE(400 * 1000, total);
 	/*
 	 * It runs on after that, in the kernel: for a moment, or a quarter of a second if that
-	 * looks for misuse of memory. Samples tell what of the total is the system's.
+	 * looks for misuse of memory. Samples tell what of the total is the system's. Each of the
+	 * two is rounded down.
 	 */
-	/* Each of the two is rounded down. */
 	EXPECT_GE(us(ru.ru_utime) + us(ru.ru_stime) + 1, total);
 	EXPECT_GE(total / 2, us(ru.ru_utime) + us(ru.ru_stime) - total);
 	EXPECT_GE(total / 2, llabs(us(ru.ru_stime) - system));
