@@ -215,6 +215,31 @@ TEST_F(abi, law_14_longer_structures)
 	}
 }
 
+/* What was done is told to who knows an older structure or a newer one, too. */
+TEST_F(abi, law_14_answers_in_structures_of_any_size)
+{
+	static const __u32 sizes[] = { 56, 64, 72, 80, PAGE };
+	struct ioevq q = { .fd = self->fd };
+	struct ioevq_enter *enter = (void *)self->buf;
+	struct ioevq_req reqs[3] = {
+		{ .op = IOEVQ_OP_NOP, .fd = -1 }, { .op = IOEVQ_OP_NOP, .fd = -1 },
+		{ .op = IOEVQ_OP__COUNT, .fd = -1 },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		enter->reqs = (uintptr_t)reqs;
+		enter->nr_reqs = 3;
+		EXPECT_EQ(-EOPNOTSUPP, call_sized(self->fd, 2, self->buf, sizes[i]));
+		EXPECT_EQ(sizes[i], enter->size);
+		EXPECT_EQ(2, enter->submitted);
+		EXPECT_EQ(2 * (i + 1), query(&q).available);
+		enter->nr_reqs = 0;
+		EXPECT_EQ(2 * ((int)i + 1), call_sized(self->fd, 2, self->buf, sizes[i]));
+		EXPECT_EQ(0, enter->submitted);
+	}
+}
+
 TEST_F(abi, law_14_bad_addresses)
 {
 	char *const unmapped[] = {

@@ -113,8 +113,12 @@ TEST_F(end, law_07_a_process_becomes_another_program)
 }
 
 #define EXEC_FD		"IOEVQ_TEST_FD"
+#define EXEC_STAY	"IOEVQ_TEST_STAY=1"
 
-/* This program, started by the test below: its first system call is a wait. */
+/*
+ * This program, started by the tests below: its first system call is a wait. It may stay after
+ * that, asleep, without the queue.
+ */
 __attribute__((constructor)) static void started_by_exec(void)
 {
 	const char *fd = getenv(EXEC_FD);
@@ -124,25 +128,52 @@ __attribute__((constructor)) static void started_by_exec(void)
 	if (!fd)
 		return;
 	q.fd = strtol(fd, NULL, 10);
-	_exit(enter_wait(&q, &ev, 1, 1, BOUND_NS) == 1 && ev.user_data == 2 ? 0 : 80);
+	if (enter_wait(&q, &ev, 1, 1, BOUND_NS) != 1 || ev.user_data != 2)
+		_exit(80);
+	if (!getenv("IOEVQ_TEST_STAY"))
+		_exit(0);
+	close(q.fd);
+	for (;;)
+		pause();
 }
 
 /* Takes an event, and becomes this program again, if it can without being preempted. */
-static int take_and_exec(struct offspring *c, long fd)
+static int become(int fd, char *stay)
 {
-	const struct ioevq q = { .fd = (int)fd };
+	const struct ioevq q = { .fd = fd };
 	struct sched_param param = { .sched_priority = 1 };
-	char name[64], *const argv[] = { "again", NULL }, *const env[] = { name, NULL };
+	char name[64], *const argv[] = { "again", NULL }, *const env[] = { name, stay, NULL };
 	struct ioevq_event ev;
 
-	snprintf(name, sizeof(name), EXEC_FD "=%ld", fd);
-	fcntl(q.fd, F_SETFD, 0);
-	say(c);
+	snprintf(name, sizeof(name), EXEC_FD "=%d", fd);
+	fcntl(fd, F_SETFD, 0);
 	sched_setscheduler(0, SCHED_FIFO, &param);
 	if (enter_wait(&q, &ev, 1, 1, BOUND_NS) != 1)
 		return 90;
 	execve("/proc/self/exe", argv, env);
 	return 91;
+}
+
+static int take_and_exec(struct offspring *c, long fd)
+{
+	say(c);
+	return become((int)fd, NULL);
+}
+
+static void *become_in_a_thread(void *arg)
+{
+	_exit(become((int)(long)arg, EXEC_STAY));
+}
+
+static int thread_takes_and_execs(struct offspring *c, long fd)
+{
+	pthread_t thread;
+
+	say(c);
+	if (pthread_create(&thread, NULL, become_in_a_thread, (void *)fd))
+		return 92;
+	for (;;)
+		pause();
 }
 
 /* Another program, but the same thread, and it waits again: one consumer, one slot. */
@@ -170,6 +201,29 @@ TEST_F(end, law_07_exec_and_wait_again)
 	/* Nobody has kept the slot. */
 	ASSERT_EQ(0, ioevq_post(&self->q, 3, 0, 0));
 	EXPECT_EQ(1, ioevq_wait(&self->q, &ev, 1, 1, 0));
+}
+
+/* A thread that becomes the leader by its exec has another number: it is found by that. */
+TEST_F(end, law_11_the_queue_ends_after_the_exec_of_a_thread)
+{
+	struct offspring c;
+	char word;
+
+	ASSERT_EQ(0, offspring(&c, thread_takes_and_execs, self->q.fd));
+	ASSERT_EQ(0, let_go(&c));
+	ASSERT_EQ(1, read(c.said, &word, 1));
+	ASSERT_EQ(0, ioevq_post(&self->q, 1, 0, 0));
+	ASSERT_TRUE(eventually(query(&self->q).available == 0 && query(&self->q).waiting == 1));
+	ASSERT_EQ(0, ioevq_post(&self->q, 2, 0, 0));
+	ASSERT_TRUE(eventually(query(&self->q).available == 0 && query(&self->q).runnable == 0 &&
+			       thread_state(c.pid, c.pid) == 'S'));
+	EXPECT_EQ(self->users + 2, module_users());
+	ioevq_close(&self->q);
+	self->q.ring = NULL;
+	EXPECT_TRUE(eventually(module_users() == self->users));
+	ASSERT_EQ(0, kill(c.pid, SIGKILL));
+	ASSERT_EQ(c.pid, waitpid(c.pid, NULL, 0));
+	offspring_close(&c);
 }
 
 static void *take_and_return(void *arg)
