@@ -4,6 +4,7 @@
 #include <linux/net.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
+#include <net/sock.h>
 
 #include "aio.h"
 #include "point.h"
@@ -133,6 +134,15 @@ static int start(struct ioevq_stream *s, struct file *file, bool nowait)
 	return err && s->done ? answer(s, s->done) : err;
 }
 
+/*
+ * A message to the kernel itself is carried out by who sends it, and means his namespaces, by
+ * the number of a process, for example. A worker has those of the first of all processes.
+ */
+static bool is_for_the_kernel(struct socket *sock)
+{
+	return sock && sock->sk && sock->sk->sk_family == AF_NETLINK;
+}
+
 static int prepare(struct ioevq_stream *s, struct file *file, const struct ioevq_req *req)
 {
 	struct socket *sock = sock_from_file(file);
@@ -147,7 +157,7 @@ static int prepare(struct ioevq_stream *s, struct file *file, const struct ioevq
 		return -ESPIPE;
 	/* Of these only RWF_NOWAIT means anything here; and they are in order as they are. */
 	if (req->op_arg & ~(__force u32)IOEVQ_RWF_KNOWN || req->op_flags & IOEVQ_RW_FIXED ||
-	    req->flags & IOEVQ_REQ_AFTER)
+	    req->flags & IOEVQ_REQ_AFTER || (s->rw == WRITE && is_for_the_kernel(sock)))
 		return -EOPNOTSUPP;
 	len = ioevq_import(req, s->rw, &s->iter, &s->iov);
 	if (len < 0)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Law 13: who is root of a namespace is no more to us than who made it. */
 #include <arpa/inet.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
@@ -224,6 +225,38 @@ TEST_F(ns, law_13_sockets_of_another_network)
 	EXPECT_EQ(0, status_of(&inside));
 	ASSERT_EQ(0, ioevq_close_fd(&self->q, fd, 4));
 	EXPECT_NEXT(&self->q, IOEVQ_OP_CLOSE, 4, 0);
+}
+
+/*
+ * What the kernel is told by a socket is carried out by who tells it, and in whose namespaces a
+ * process has a number: never by a worker. What it answers can be waited for.
+ */
+TEST_F(ns, law_13_messages_to_the_kernel)
+{
+	struct {
+		struct nlmsghdr header;
+		struct rtgenmsg gen;
+	} msg = {
+		{ .nlmsg_len = sizeof(msg), .nlmsg_type = RTM_GETLINK,
+		  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		{ .rtgen_family = AF_UNSPEC },
+	};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	char buf[8192] = "";
+	struct ioevq_event ev;
+	struct ioevq_req req;
+
+	ASSERT_LE(0, fd);
+	ioevq_prep_write(&req, fd, &msg, sizeof(msg), IOEVQ_POSITION, 1);
+	EXPECT_EQ(-EOPNOTSUPP, submit(&self->q, &req));
+	ioevq_prep_read(&req, fd, buf, sizeof(buf), IOEVQ_POSITION, 2);
+	ASSERT_EQ(0, submit(&self->q, &req));
+	EXPECT_TRUE(quiet(&self->q));
+	ASSERT_EQ((ssize_t)sizeof(msg), write(fd, &msg, sizeof(msg)));
+	ASSERT_EQ(1, next_event(&self->q, &ev));
+	EXPECT_LT((int64_t)sizeof(struct nlmsghdr), ev.res);
+	EXPECT_EQ(RTM_NEWLINK, ((struct nlmsghdr *)buf)->nlmsg_type);
+	close(fd);
 }
 
 TEST_HARNESS_MAIN

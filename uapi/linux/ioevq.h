@@ -82,7 +82,8 @@
  *	can have is EINVAL as the result of an event.
  * @IOEVQ_OP_WRITE: the same for pwrite(2) and pwritev(2), and write(2). Also EFBIG, with
  *	SIGXFSZ if RLIMIT_FSIZE is the reason; without it as the result of an event, if
- *	earlier requests have moved the position or the end of the file there.
+ *	earlier requests have moved the position or the end of the file there. EOPNOTSUPP is
+ *	also a netlink socket's: the kernel carries out a message as who sends it, not a worker.
  * @IOEVQ_OP_FSYNC: fsync(2), or as &enum ioevq_fsync_flags say; of len bytes from off on,
  *	of all from there if len is 0. Errors at submission: EBADF, EISDIR, ESPIPE, EOPNOTSUPP
  *	as above; EINVAL (range, flags; the file system has no fsync).
