@@ -13,8 +13,8 @@
 
 /*
  * In the submitter's context. Only counts, no memory is kept in use. Registered memory needs
- * no mm, and is there when the submitter is gone; but then somebody must pay for the page
- * cache.
+ * no mm, and is there when the submitter is gone. The mm does not tell who pays for what a
+ * kernel thread allocates, but for the page cache.
  */
 void ioevq_env_capture(struct ioevq_env *env, bool needs_mm)
 {
@@ -24,8 +24,7 @@ void ioevq_env_capture(struct ioevq_env *env, bool needs_mm)
 		env->pkru = compat_read_pkru();
 	}
 #ifdef CONFIG_MEMCG
-	if (!needs_mm)
-		env->memcg = task_get_css(current, memory_cgrp_id);
+	env->memcg = task_get_css(current, memory_cgrp_id);
 #endif
 	env->cred = get_current_cred();
 	env->fsize = rlimit(RLIMIT_FSIZE);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Registered buffers while they are used: fork, munmap, exit, drop, close, other processes. */
 #include "fixed.h"
+#include "memcg.h"
 #include "offspring.h"
 #include "pass_fd.h"
 
@@ -178,40 +179,12 @@ TEST_F(life, law_12_the_ring_of_another_queue)
 	EXPECT_EQ(SIZE / 2, read_fixed(&self->q, self->s.fd, ring, SIZE / 2, 0, 0));
 }
 
-#define CGROUP	"/sys/fs/cgroup"
-
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
-
-	ret = write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
-	close(fd);
-	return ret;
-}
-
-/* Bytes of tmpfs that are charged to the cgroup. */
-static long shmem_of(const char *cgroup)
-{
-	char path[128], line[128];
-	long bytes = -1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/memory.stat", cgroup);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, "shmem ", 6))
-			bytes = strtol(line + 6, NULL, 10);
-	if (f)
-		fclose(f);
-	return bytes;
-}
-
 static int write_in_cgroup(struct offspring *c, long arg)
 {
 	struct job *job = (struct job *)arg;
 
 	(void)c;
-	if (write_text(CGROUP "/ioevq-fixed/cgroup.procs", "0"))
+	if (memcg_enter())
 		return 97;
 	return write_fixed(job->q, job->fd, job->buf, SIZE, 0, 0) != SIZE;
 }
@@ -223,16 +196,14 @@ TEST_F(life, law_13_who_submits_pays_for_the_cache)
 	struct offspring c;
 	int status;
 
-	ASSERT_EQ(0, write_text(CGROUP "/cgroup.subtree_control", "+memory"));
-	ASSERT_EQ(0, mkdir(CGROUP "/ioevq-fixed", 0755));
+	ASSERT_EQ(0, memcg_make());
 	ASSERT_EQ(0, register_one(&self->q, self->buf, SIZE));
 	ASSERT_EQ(0, offspring(&c, write_in_cgroup, (long)&job));
 	let_go(&c);
 	ASSERT_EQ(c.pid, waitpid(c.pid, &status, 0));
 	EXPECT_EQ(0, status);
-	/* The kernel adds up from time to time. */
-	EXPECT_TRUE(eventually(shmem_of(CGROUP "/ioevq-fixed") == SIZE));
-	EXPECT_EQ(0, rmdir(CGROUP "/ioevq-fixed"));
+	EXPECT_TRUE(eventually(memcg_stat("shmem") == SIZE));
+	EXPECT_EQ(0, memcg_end());
 	offspring_close(&c);
 }
 

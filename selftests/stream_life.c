@@ -3,6 +3,7 @@
 #include <sys/sysinfo.h>
 
 #include "stream.h"
+#include "memcg.h"
 #include "offspring.h"
 #include "pass_fd.h"
 
@@ -306,6 +307,52 @@ TEST(law_11_no_circle)
 	EXPECT_LT(users, module_users());
 	close(s[0]);
 	EXPECT_TRUE(eventually(module_users() == users));
+}
+
+#define MUCH	(1 << 20)
+
+static char much[MUCH];
+
+static int write_much(struct offspring *c, long arg)
+{
+	const struct order *o = (const struct order *)arg;
+	struct ioevq_req req;
+
+	if (memcg_enter())
+		return 97;
+	ioevq_prep_write(&req, o->fd, much, MUCH, IOEVQ_POSITION, 1);
+	if (submit(o->q, &req))
+		return 96;
+	say(c);
+	await_go(c);
+	return 0;
+}
+
+/* A worker writes, as the consumer has other memory: what fills the pipe is the submitter's. */
+TEST_F(stream, law_13_who_submits_pays_for_what_is_on_its_way)
+{
+	struct offspring c;
+	struct order o = { &self->q, -1 };
+	int fds[2];
+
+	ASSERT_EQ(0, memcg_make());
+	ASSERT_EQ(0, pipe(fds));
+	ASSERT_EQ(MUCH, fcntl(fds[0], F_SETPIPE_SZ, MUCH));
+	ASSERT_EQ(MUCH, write(fds[1], much, MUCH));
+	o.fd = fds[1];
+	ASSERT_EQ(0, offspring(&c, write_much, (long)&o));
+	ASSERT_EQ(0, let_go(&c));
+	ASSERT_EQ(0, word_of(&c));
+	EXPECT_TRUE(quiet(&self->q));
+	ASSERT_EQ(MUCH, read(fds[0], much, MUCH));
+	EXPECT_NEXT(&self->q, IOEVQ_OP_WRITE, 1, MUCH);
+	/* Pages of before may have been kept for that. */
+	EXPECT_TRUE(eventually(memcg_stat("kernel") > MUCH - MUCH / 8));
+	ASSERT_EQ(0, let_go(&c));
+	EXPECT_EQ(0, ends_with(&c));
+	close(fds[0]);
+	close(fds[1]);
+	EXPECT_TRUE(eventually(!memcg_end()));
 }
 
 TEST_HARNESS_MAIN
