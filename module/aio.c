@@ -202,8 +202,11 @@ static long aio_issue(struct ioevq_aio *aio, int how, bool may_retry)
 			aio_need_env(aio);
 		return atomic_dec_and_test(&aio->hands) ? aio->ret : -EIOCBQUEUED;
 	}
-	/* There is no page to wait for, or it could not be read: that is to be found out. */
-	if (ret == -EAGAIN && how & IOCB_WAITQ)
+	/*
+	 * There is no page to wait for, or it could not be read, or not in this way: that is to be
+	 * found out.
+	 */
+	if ((ret == -EAGAIN || ret == -EOPNOTSUPP) && how & IOCB_WAITQ)
 		aio->waits_for_pages = false;
 	/* As read(2) and write(2) do; where it ends in an interrupt nobody can. */
 	if (ret > 0 && aio->rw == WRITE)
