@@ -76,6 +76,7 @@ struct ioevq_queue {
 	bool looking;			/* lock; somebody is at it */
 	u32 found;			/* lock; events that he has posted */
 	bool look_owed;			/* lock; by who has the mutex to who sleeps */
+	bool turned_away;		/* lock; the same to who polls and came to take */
 	bool rechecker;			/* lock; a waiter was woken to look again */
 	bool polled;			/* lock; somebody polls the queue itself */
 	bool alerted;			/* lock */

@@ -149,12 +149,30 @@ static bool look_at(struct ioevq_kreq *kreq, bool tell)
 	return kreq->src->recheck(kreq, tell);
 }
 
-/* Who has the mutex owes the look to who sleeps, or is done with it by now. */
+/* Not for a peek: who polls would be told by his own look, and so on in a circle. */
+static void tell_turned_away(struct ioevq_queue *q)
+{
+	WRITE_ONCE(q->turned_away, false);
+	if (ioevq_recheck_due(q) || ioevq_ring_available(&q->ring))
+		ioevq_notify(q);
+}
+
+/*
+ * Who has the mutex owes the look to who sleeps, or is done with it by now. And to who polls:
+ * the caller may be one of those who are told once, and has found nothing.
+ */
 static void leave_look(struct ioevq_queue *q)
 {
 	spin_lock_irq(&q->lock);
 	if (ioevq_recheck_due(q))
 		ioevq_wake_recheck(q);
+	if (q->polled) {
+		WRITE_ONCE(q->turned_away, true);
+		/* Pairs with the one in ioevq_unlock(). */
+		smp_mb();
+		if (!mutex_is_locked(&q->mutex))
+			tell_turned_away(q);
+	}
 	spin_unlock_irq(&q->lock);
 }
 
@@ -252,17 +270,20 @@ void ioevq_unlock(struct ioevq_queue *q)
 	mutex_unlock(&q->mutex);
 	ioevq_point(IOEVQ_POINT_UNLOCK);
 	/*
-	 * Pairs with those in ioevq_wake_recheck() and leave_files(): we see who asked, or who
-	 * went to sleep, or they see us gone.
+	 * Pairs with those in ioevq_wake_recheck(), leave_files() and leave_look(): we see who
+	 * asked, or went to sleep, or was turned away, or they see us gone.
 	 */
 	smp_mb();
-	if (ioevq_seems_empty(&q->recheck) && !READ_ONCE(q->look_owed))
+	if (ioevq_seems_empty(&q->recheck) && !READ_ONCE(q->look_owed) &&
+	    !READ_ONCE(q->turned_away))
 		return;
 	spin_lock_irq(&q->lock);
 	/* If another has the mutex by now it is he who owes it. */
 	WRITE_ONCE(q->look_owed, false);
 	if (ioevq_recheck_due(q))
 		ioevq_wake_recheck(q);
+	if (q->turned_away)
+		tell_turned_away(q);
 	spin_unlock_irq(&q->lock);
 }
 

@@ -41,7 +41,8 @@ int ioevq_look_and_take(struct ioevq_queue *q, struct ioevq_event __user *to, u3
 	    !ioevq_seems_empty(&q->unreaped) || !(min || max))
 		return -EAGAIN;
 	spin_lock_irq(&q->lock);
-	due = ioevq_recheck_due(q);
+	/* Who looks at them now may leave some, and owes us to be told of that. */
+	due = ioevq_recheck_due(q) || q->looking;
 	spin_unlock_irq(&q->lock);
 	if (!due)
 		return ioevq_take_now(q, to, min, max, no_wait);

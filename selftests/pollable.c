@@ -4,6 +4,7 @@
 #include <sys/select.h>
 
 #include "sleeper.h"
+#include "slow_io.h"
 
 FIXTURE(pollable)
 {
@@ -248,6 +249,58 @@ TEST_F(pollable, law_06_no_edge_is_lost)
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 	EXPECT_EQ(0, c.ret);
 	EXPECT_EQ(0, c.n);
+}
+
+struct batch {
+	const struct ioevq *q;
+	struct ioevq_req *reqs;
+	int ret;
+};
+
+static void *submit_two(void *arg)
+{
+	struct batch *b = arg;
+
+	b->ret = ioevq_submit(b->q, b->reqs, 2);
+	return NULL;
+}
+
+/*
+ * Told once that a file is to be looked at, and sent away as another submits, for as long as he
+ * wants: told again when that is over.
+ */
+TEST_F(pollable, law_02_who_was_turned_away_is_told_again)
+{
+	int file = eventfd(0, EFD_CLOEXEC), idle = eventfd(0, EFD_CLOEXEC);
+	struct epoll_event ep_ev;
+	struct ioevq_event ev;
+	struct slow_io slow;
+	pthread_t thread;
+	struct batch b;
+
+	ASSERT_EQ(0, slow_make(&slow));
+	ASSERT_EQ(0, slow_finish(&slow, 0));
+	ASSERT_EQ(0, watch(&self->q, file, POLLIN, IOEVQ_POLL_LEVEL, 1));
+	EXPECT_EQ(0, epoll_now(self->ep));
+	/* The second request is missing, and not valid when it comes. */
+	b.q = &self->q;
+	b.reqs = (struct ioevq_req *)(slow.pages + SLOW_PAGE) - 1;
+	ioevq_prep_poll(b.reqs, idle, POLLIN, IOEVQ_POLL_LEVEL, 2);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, submit_two, &b));
+	ASSERT_EQ(0, slow_started(&slow));
+	ASSERT_EQ(0, eventfd_write(file, 1));
+	ASSERT_EQ(1, epoll_wait(self->ep, &ep_ev, 1, BOUND_NS / 1000000));
+	ASSERT_EQ(0, ioevq_wait(&self->q, &ev, 1, 1, 0));
+	ASSERT_EQ(0, slow_finish(&slow, 1));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(1, b.ret);
+	EXPECT_EQ(1, epoll_wait(self->ep, &ep_ev, 1, BOUND_NS / 1000000));
+	ASSERT_EQ(1, ioevq_wait(&self->q, &ev, 1, 1, 0));
+	EXPECT_EQ(1, ev.user_data);
+	EXPECT_EQ(POLLIN, ev.res);
+	slow_end(&slow);
+	close(idle);
+	close(file);
 }
 
 /* The last close ends what epoll knows of it. */
