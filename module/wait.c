@@ -128,15 +128,15 @@ static void prepare_sleep(struct wait *wait)
 	w->woken = false;
 	w->slot = false;
 	w->batching = w->batch_ns && w->need > 1 && q->clock != w;
-	/* Ours goes on where it was. */
-	if (q->clock == w && !wait->batch_over)
-		hrtimer_sleeper_start_expires(w->batch, HRTIMER_MODE_ABS);
 	cares = ioevq_waiter_cares(q, w);
 	q->least = list_empty(&q->waiters) ? cares : min(q->least, cares);
 	list_add(&w->node, &q->waiters);
 	q->waiting++;
 	trace_ioevq_wait_begin(q, w->need);
 	__set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
+	/* Ours goes on where it was: it may be over, and wakes only who is asleep. */
+	if (q->clock == w && !wait->batch_over)
+		hrtimer_sleeper_start_expires(w->batch, HRTIMER_MODE_ABS);
 	/* Our slot may be for another; the first event may be there, and its time begins. */
 	if (w->consumer)
 		ioevq_conc_give_up(w->consumer);
