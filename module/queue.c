@@ -57,9 +57,13 @@ static unsigned int ring_charge(u32 entries)
 /* Free a queue that nobody can reach: no file, no mapping, no I/O, no lane. */
 static void queue_free(struct ioevq_queue *q)
 {
-	/* With PREEMPT_RT this waits for an RCU grace period, in close(2) as a rule. */
-	if (q->polled)
-		irq_work_sync(&q->poll_kick);
+	/*
+	 * Who put the last reference may be inside of the unlock, which does not everywhere end
+	 * with an RCU read lock, as the one below takes for granted.
+	 */
+	spin_lock_irq(&q->lock);
+	spin_unlock_irq(&q->lock);
+	ioevq_wake_end(q);
 	mutex_lock(&q->mutex);
 	queue_drain(q);
 	ioevq_clocks_free(q);

@@ -69,6 +69,7 @@ struct ioevq_queue {
 	u32 waiting;			/* lock; length of waiters */
 	struct ioevq_waiter *clock;	/* lock; whose batching delay runs */
 	u64 wakeups;			/* lock; statistics */
+	bool woke_many;			/* lock; more than at once: wake_kick was used */
 	u32 ended[IOEVQ_OP__COUNT];	/* lock; by operation; statistics */
 	struct list_head recheck;	/* lock; files to be looked at; see recheck.c */
 	struct list_head level;		/* lock; the same when their last event is reaped */
@@ -104,6 +105,7 @@ struct ioevq_queue {
 
 	wait_queue_head_t poll_wait;
 	struct irq_work poll_kick;
+	struct irq_work wake_kick;
 	struct work_struct free_work;
 	bool sleepy;			/* mutex; who submits is going to wait */
 	bool submitting;		/* mutex; it is somebody who submits that has it */

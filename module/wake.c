@@ -19,6 +19,9 @@
 #include "trace.h"
 #include "wake.h"
 
+/* Waiters that are woken in one hold of the lock, with interrupts off. */
+#define MAX_WOKEN	64
+
 static bool is_frozen(const struct ioevq_waiter *w)
 {
 	return READ_ONCE(w->task->__state) & TASK_FROZEN;
@@ -79,6 +82,7 @@ static void start_clock(struct ioevq_queue *q, struct ioevq_waiter *w)
  */
 void ioevq_hand_on(struct ioevq_queue *q)
 {
+	unsigned int budget = MAX_WOKEN;
 	struct ioevq_waiter *w, *next;
 	u64 avail;
 	u32 least;
@@ -99,6 +103,12 @@ void ioevq_hand_on(struct ioevq_queue *q)
 	least = U32_MAX;
 	list_for_each_entry_safe(w, next, &q->waiters, node) {
 		if (avail >= q->claimed + w->need) {
+			/* There is no event that is worth so long a time without interrupts. */
+			if (!budget--) {
+				q->woke_many = true;
+				irq_work_queue(&q->wake_kick);
+				return;
+			}
 			/* All slots are taken: the same holds for the others. */
 			if (!get_slot(q, w))
 				return;
@@ -153,7 +163,7 @@ void ioevq_wake_recheck(struct ioevq_queue *q)
 /* Everybody who sleeps now shall look for himself. Drops queue->lock in between. */
 static void wake_all(struct ioevq_queue *q)
 {
-	unsigned int budget = 64;
+	unsigned int budget = MAX_WOKEN;
 	struct ioevq_waiter *w;
 	LIST_HEAD(waiters);
 
@@ -164,7 +174,7 @@ static void wake_all(struct ioevq_queue *q)
 		w->need = 0;
 		wake_waiter(q, w);
 		if (!--budget) {
-			budget = 64;
+			budget = MAX_WOKEN;
 			spin_unlock_irq(&q->lock);
 			cond_resched();
 			spin_lock_irq(&q->lock);
@@ -250,6 +260,26 @@ static void kick_pollers(struct irq_work *work)
 		  poll_to_key(EPOLLIN | EPOLLRDNORM | EPOLL_URING_WAKE));
 }
 
+static void kick_waiters(struct irq_work *work)
+{
+	struct ioevq_queue *q = container_of(work, struct ioevq_queue, wake_kick);
+	unsigned long flags;
+
+	spin_lock_irqsave(&q->lock, flags);
+	ioevq_hand_on(q);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+/* Nobody waits, or polls, any more, nor does an event come. May sleep. */
+void ioevq_wake_end(struct ioevq_queue *q)
+{
+	/* With PREEMPT_RT these wait for an RCU grace period, in close(2) as a rule. */
+	if (q->polled)
+		irq_work_sync(&q->poll_kick);
+	if (q->woke_many)
+		irq_work_sync(&q->wake_kick);
+}
+
 void ioevq_wake_init(struct ioevq_queue *q)
 {
 	INIT_LIST_HEAD(&q->waiters);
@@ -258,5 +288,6 @@ void ioevq_wake_init(struct ioevq_queue *q)
 	INIT_LIST_HEAD(&q->unreaped);
 	init_waitqueue_head(&q->poll_wait);
 	init_irq_work(&q->poll_kick, kick_pollers);
+	init_irq_work(&q->wake_kick, kick_waiters);
 	ioevq_conc_init(&q->conc, kick_held_back);
 }

@@ -25,6 +25,7 @@ struct ioevq_waiter {
 };
 
 void ioevq_wake_init(struct ioevq_queue *q);
+void ioevq_wake_end(struct ioevq_queue *q);
 void ioevq_notify(struct ioevq_queue *q);
 bool ioevq_is_idle(struct ioevq_queue *q);
 void ioevq_hand_on(struct ioevq_queue *q);

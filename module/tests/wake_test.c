@@ -133,11 +133,35 @@ static void wake_batch(struct kunit *test)
 	q->clock = NULL;
 }
 
+#define MANY	200
+
+/* However many there are for it: not all in one go, with interrupts off. */
+static void wake_many(struct kunit *test)
+{
+	struct ioevq_queue *q = test->priv;
+	unsigned int i;
+
+	test_post(test, MANY);
+	for (i = 0; i < MANY; i++)
+		waiter(test, 1);
+	spin_lock_irq(&q->lock);
+	ioevq_hand_on(q);
+	KUNIT_EXPECT_EQ(test, q->wakeups, 64ULL);
+	spin_unlock_irq(&q->lock);
+	/* The next ones follow each other. */
+	while (READ_ONCE(q->waiting) && irq_work_is_busy(&q->wake_kick))
+		cpu_relax();
+	irq_work_sync(&q->wake_kick);
+	KUNIT_EXPECT_EQ(test, q->wakeups, (u64)MANY);
+	KUNIT_EXPECT_EQ(test, q->claimed, (u64)MANY);
+}
+
 static struct kunit_case wake_cases[] = {
 	KUNIT_CASE(wake_lifo),
 	KUNIT_CASE(wake_min),
 	KUNIT_CASE(wake_hand_on),
 	KUNIT_CASE(wake_batch),
+	KUNIT_CASE(wake_many),
 	{}
 };
 
