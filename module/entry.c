@@ -8,10 +8,10 @@
 
 /*
  * Leave the wait queue, which may be going away itself: the protocol of POLLFREE
- * (include/linux/wait.h) keeps its memory for an RCU grace period. @ready: what the next
- * exclusive entry is to be told instead of us.
+ * (include/linux/wait.h) keeps its memory for an RCU grace period. The next exclusive entry
+ * may have to be told instead of us.
  */
-static void detach_entry(struct ioevq_entry *e, __poll_t ready)
+static void detach_entry(struct ioevq_watch *w, struct ioevq_entry *e)
 {
 	wait_queue_head_t *head;
 
@@ -22,8 +22,8 @@ static void detach_entry(struct ioevq_entry *e, __poll_t ready)
 		ioevq_point(IOEVQ_POINT_DETACH);
 		spin_lock_irq(&head->lock);
 		list_del_init(&e->wait.entry);
-		if (ready)
-			__wake_up_locked_key(head, TASK_NORMAL, poll_to_key(ready));
+		if (w->hands_on)
+			__wake_up_locked_key(head, TASK_NORMAL, poll_to_key(w->handed_on));
 		spin_unlock_irq(&head->lock);
 		e->head = NULL;
 	}
@@ -57,7 +57,7 @@ static void leave_master(struct ioevq_queue *q, struct ioevq_entry *e)
 static void leave(struct ioevq_watch *w, struct ioevq_entry *e)
 {
 	if (!w->is_master)
-		detach_entry(e, w->handed_on);
+		detach_entry(w, e);
 	else
 		leave_master(w->kreq.q, e);
 }

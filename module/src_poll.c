@@ -138,17 +138,21 @@ void ioevq_poll_found(struct ioevq_watch *w, __poll_t ready)
 
 /*
  * It was told in vain: what to tell the next exclusive entry. In one direction, or it would
- * not be the only one to be told. It is a wake-up, a hint, where ->poll might block: this
- * may be the exit of who had to answer it.
+ * not be the only one to be told. Where ->poll might block, as this may be the exit of who had
+ * to answer it, only that there may be something: some believe what they are told.
  */
-static __poll_t owed(struct ioevq_watch *w, struct file *file)
+static void hand_on(struct ioevq_watch *w, struct file *file)
 {
 	poll_table pt = { ._key = w->mask };
-	__poll_t ready = w->mask;
+	__poll_t ready;
 
-	if (w->can_tell)
-		ready &= vfs_poll(file, &pt);
-	return ready & EPOLLIN ? ready & ~EPOLLOUT : ready;
+	if (!w->can_tell) {
+		w->hands_on = true;
+		return;
+	}
+	ready = w->mask & vfs_poll(file, &pt);
+	w->handed_on = ready & EPOLLIN ? ready & ~EPOLLOUT : ready;
+	w->hands_on = !!ready;
 }
 
 /* Is there another watch of the file that has to be told of? The last one tells for all. */
@@ -171,7 +175,7 @@ static void poll_release(struct ioevq_kreq *kreq)
 	if (READ_ONCE(w->owes) && !others_owe(w))
 		file = ioevq_watch_file(w);
 	if (file) {
-		w->handed_on = owed(w, file);
+		hand_on(w, file);
 		ioevq_queue_fput(kreq->q, file);
 	}
 	ioevq_watch_end(w);

@@ -41,7 +41,7 @@ struct ioevq_watch {
 	bool plain;			/* the rest does not matter; see ioevq_watch_arm() */
 	__poll_t early;			/* came before the request was accepted */
 	__poll_t peeked;		/* news that ->poll tells once; see ioevq_poll_news() */
-	__poll_t handed_on;		/* when it leaves: what another is told instead */
+	__poll_t handed_on;		/* when it leaves: what another is told; 0: to look */
 	/*
 	 * What was announced and where it stands in the ring. Bits are not announced again
 	 * before that is reaped; a mask of 0 is free.
@@ -50,6 +50,7 @@ struct ioevq_watch {
 	bool owes;			/* exclusive, and ended before its event was reaped */
 	bool early_recheck : 1;		/* as early */
 	bool early_free : 1;		/* the same */
+	bool hands_on : 1;		/* when it leaves another is to be told */
 	ioevq_seq_t seq[IOEVQ_MAX_ANNOUNCED];
 	u64 folded;			/* wake-ups without an event of their own */
 	struct ioevq_rec *spare;	/* &more, when it is not in the backlog */

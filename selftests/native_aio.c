@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Requests of io_submit(2), whose eventfd a queue watches. */
+#include <sys/timerfd.h>
+
 #include "store.h"
 #include "ticks.h"
 
@@ -110,6 +112,35 @@ TEST_F(native, signals_are_no_errors)
 	} while (!ret && ticked() < 200);
 	EXPECT_EQ(0, ret);
 	ASSERT_EQ(0, tick(0));
+}
+
+/*
+ * An exclusive watch leaves that owes another a look: who believes what a wake-up says, as
+ * IOCB_CMD_POLL does, is told nothing that is not so.
+ */
+TEST_F(native, law_05_others_are_told_no_untruth)
+{
+	struct itimerspec soon = { .it_value.tv_nsec = 1 };
+	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	struct pollfd p = { .fd = timer, .events = POLLIN };
+	struct iocb cb = {
+		.aio_lio_opcode = IOCB_CMD_POLL, .aio_fildes = timer, .aio_buf = POLLIN,
+	}, *list = &cb;
+	struct io_event done;
+	struct ioevq q;
+	uint64_t n;
+
+	ASSERT_EQ(0, ioevq_open(&q, 8, 0));
+	ASSERT_EQ(0, watch(&q, timer, POLLIN, IOEVQ_POLL_EDGE | IOEVQ_POLL_EXCLUSIVE, 7));
+	ASSERT_EQ(0, timerfd_settime(timer, 0, &soon, NULL));
+	ASSERT_EQ(1, poll(&p, 1, BOUND_NS / 1000000));
+	ASSERT_EQ(8, read(timer, &n, sizeof(n)));
+	ASSERT_EQ(1, syscall(SYS_io_submit, self->ctx, 1, &list));
+	ioevq_close(&q);
+	ASSERT_EQ(0, timerfd_settime(timer, 0, &soon, NULL));
+	ASSERT_EQ(1, syscall(SYS_io_getevents, self->ctx, 1, 1, &done, NULL));
+	EXPECT_EQ(POLLIN, done.res);
+	close(timer);
 }
 
 TEST_HARNESS_MAIN
