@@ -135,8 +135,9 @@ static int start(struct ioevq_stream *s, struct file *file, bool nowait)
 }
 
 /*
- * A message to the kernel itself is carried out by who sends it, and means his namespaces, by
- * the number of a process, for example. A worker has those of the first of all processes.
+ * A message to the kernel itself is carried out by who sends it, a long answer is made by who
+ * reads it, and both by his namespaces: which process a number is, for example. A worker has
+ * those of the first of all processes.
  */
 static bool is_for_the_kernel(struct socket *sock)
 {
@@ -157,7 +158,7 @@ static int prepare(struct ioevq_stream *s, struct file *file, const struct ioevq
 		return -ESPIPE;
 	/* Of these only RWF_NOWAIT means anything here; and they are in order as they are. */
 	if (req->op_arg & ~(__force u32)IOEVQ_RWF_KNOWN || req->op_flags & IOEVQ_RW_FIXED ||
-	    req->flags & IOEVQ_REQ_AFTER || (s->rw == WRITE && is_for_the_kernel(sock)))
+	    req->flags & IOEVQ_REQ_AFTER || is_for_the_kernel(sock))
 		return -EOPNOTSUPP;
 	len = ioevq_import(req, s->rw, &s->iter, &s->iov);
 	if (len < 0)

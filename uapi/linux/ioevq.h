@@ -77,13 +77,13 @@
  *	length, vector; RWF_NOWAIT where it must wait for others, or for the position),
  *	EFAULT, EOPNOTSUPP (flags; a file of a file system that keeps none, as /proc and
  *	/sys; a stream that must be waited for, and cannot be watched, see
- *	%IOEVQ_OP_POLL; a stream, and %IOEVQ_RW_FIXED or %IOEVQ_REQ_AFTER), ENOMEM, and
- *	what the security modules say. That the position and length go beyond what any file
+ *	%IOEVQ_OP_POLL; a stream, and %IOEVQ_RW_FIXED or %IOEVQ_REQ_AFTER; a netlink
+ *	socket, whose messages are carried out and made by who writes and reads, and not for a
+ *	worker), ENOMEM, and what the security modules say. That the position and length go beyond what any file
  *	can have is EINVAL as the result of an event.
  * @IOEVQ_OP_WRITE: the same for pwrite(2) and pwritev(2), and write(2). Also EFBIG, with
  *	SIGXFSZ if RLIMIT_FSIZE is the reason; without it as the result of an event, if
- *	earlier requests have moved the position or the end of the file there. EOPNOTSUPP is
- *	also a netlink socket's: the kernel carries out a message as who sends it, not a worker.
+ *	earlier requests have moved the position or the end of the file there.
  * @IOEVQ_OP_FSYNC: fsync(2), or as &enum ioevq_fsync_flags say; of len bytes from off on,
  *	of all from there if len is 0. Errors at submission: EBADF, EISDIR, ESPIPE, EOPNOTSUPP
  *	as above; EINVAL (range, flags; the file system has no fsync).
