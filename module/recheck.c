@@ -152,6 +152,9 @@ static bool look_at(struct ioevq_kreq *kreq, bool tell)
 /* Not for a peek: who polls would be told by his own look, and so on in a circle. */
 static void tell_turned_away(struct ioevq_queue *q)
 {
+	/* He has the mutex by now, and files in his hand: he owes it. */
+	if (q->looking)
+		return;
 	WRITE_ONCE(q->turned_away, false);
 	if (ioevq_recheck_due(q) || ioevq_ring_available(&q->ring))
 		ioevq_notify(q);
@@ -216,11 +219,23 @@ static noinline u32 recheck(struct ioevq_queue *q, u64 want, bool patient)
 	return found;
 }
 
+/* The lists may seem empty while all is in the hand of who looks, or just was. */
+static noinline bool is_any(struct ioevq_queue *q)
+{
+	bool any;
+
+	if (!ioevq_seems_empty(&q->recheck) || !ioevq_seems_empty(&q->level))
+		return true;
+	spin_lock_irq(&q->lock);
+	any = q->looking || !list_empty(&q->recheck) || !list_empty(&q->level);
+	spin_unlock_irq(&q->lock);
+	return any;
+}
+
 /* As a rule there is nothing to be done, and that takes no lock. */
 u32 ioevq_recheck(struct ioevq_queue *q, u64 want, bool patient)
 {
-	if (ioevq_seems_empty(&q->recheck) && ioevq_seems_empty(&q->level) &&
-	    !READ_ONCE(q->looking))
+	if (!(READ_ONCE(q->ring.flags) & IOEVQ_RING_RECHECK) || !is_any(q))
 		return 0;
 	return recheck(q, want, patient);
 }
