@@ -110,13 +110,20 @@ FIXTURE_TEARDOWN(fault_call)
 	ioevq_close(&self->c.plain);
 }
 
-/* What a test of it does. */
+/*
+ * What a test of it does. A chance may be used up by what comes between, as a page fault: then
+ * all is tried again.
+ */
 #define SWEEP_CALL()							\
 do {									\
 	struct sweep __s;						\
+	int __i = 0;							\
 									\
-	ASSERT_EQ(0, sweep(&__s, &variant->f, &self->c));		\
-	TH_LOG("%u calls failed: %u ENOMEM, %u EFAULT", __s.failed, __s.enomem, __s.efault); \
+	do {								\
+		ASSERT_EQ(0, sweep(&__s, &variant->f, &self->c));	\
+		TH_LOG("%u calls failed: %u ENOMEM, %u EFAULT", __s.failed, __s.enomem,	\
+		       __s.efault);					\
+	} while ((__s.enomem < variant->enomem || __s.efault < variant->efault) && ++__i < 3); \
 	EXPECT_LT(0, __s.failed);					\
 	EXPECT_LE(variant->enomem, __s.enomem);				\
 	EXPECT_LE(variant->efault, __s.efault);				\
