@@ -5,27 +5,9 @@
  * each I/O. A hung device stops the lanes of queues that use it, and with those at
  * most the workers of their user.
  */
-#include <linux/freezer.h>
-
 #include "lane.h"
 #include "point.h"
-
-/*
- * The system may be about to sleep: it waits for work that has begun, and begins no other.
- * With queue->lock. True if the rest is left to such.
- */
-static bool lane_rests(struct ioevq_lane *lane)
-{
-#ifdef CONFIG_FREEZER
-	struct ioevq_queue *q = lane->q;
-
-	if (static_branch_unlikely(&freezer_active) && !list_empty(&q->punted)) {
-		queue_work(q->user->workers, &lane->work);
-		return true;
-	}
-#endif
-	return false;
-}
+#include "rest.h"
 
 static void lane_run(struct work_struct *work)
 {
@@ -33,6 +15,7 @@ static void lane_run(struct work_struct *work)
 	struct ioevq_queue *q = lane->q;
 	struct ioevq_lane_item *item;
 
+	ioevq_work_begin();
 	spin_lock_irq(&q->lock);
 	while ((item = list_first_entry_or_null(&q->punted, struct ioevq_lane_item, node))) {
 		list_del_init(&item->node);
@@ -41,14 +24,12 @@ static void lane_run(struct work_struct *work)
 		item->run(item);
 		ioevq_point(IOEVQ_POINT_WORKED);
 		cond_resched();
+		ioevq_work_pause();
 		spin_lock_irq(&q->lock);
-		if (lane_rests(lane)) {
-			spin_unlock_irq(&q->lock);
-			return;
-		}
 	}
 	lane->busy = false;
 	spin_unlock_irq(&q->lock);
+	ioevq_work_end();
 	ioevq_queue_put_inflight(q);
 }
 

@@ -51,8 +51,7 @@ void ioevq_user_put(struct ioevq_user *user)
 }
 
 /*
- * Users have workers of their own: a hung file system takes none from others. They write no
- * files while user space is frozen, or an image of a hibernated system would not tell of it.
+ * Users have workers of their own: a hung file system takes none from others.
  * Returns 0 or -ENOMEM.
  */
 int ioevq_user_need_workers(struct ioevq_user *user)
@@ -63,9 +62,8 @@ int ioevq_user_need_workers(struct ioevq_user *user)
 		return 0;
 	mutex_lock(&users_mutex);
 	if (!user->workers)
-		WRITE_ONCE(user->workers,
-			   alloc_workqueue("ioevq-%u", WQ_UNBOUND | WQ_FREEZABLE, max,
-					   __kuid_val(user->uid)));
+		WRITE_ONCE(user->workers, alloc_workqueue("ioevq-%u", WQ_UNBOUND, max,
+							  __kuid_val(user->uid)));
 	mutex_unlock(&users_mutex);
 	return user->workers ? 0 : -ENOMEM;
 }

@@ -8,6 +8,7 @@
 #include "conc.h"
 #include "fclose.h"
 #include "req.h"
+#include "rest.h"
 #include "tests/run.h"
 
 unsigned int ioevq_default_entries = 1024;
@@ -65,13 +66,18 @@ static int __init ioevq_init(void)
 	err = ioevq_fclose_init();
 	if (err)
 		goto err_queues;
+	err = ioevq_rest_init();
+	if (err)
+		goto err_fclose;
 	device.mode = mode & 0666;
 	err = misc_register(&device);
 	if (err)
-		goto err_fclose;
+		goto err_rest;
 	ioevq_tests_run();
 	return 0;
 
+err_rest:
+	ioevq_rest_exit();
 err_fclose:
 	ioevq_fclose_exit();
 err_queues:
@@ -87,6 +93,7 @@ static void __exit ioevq_exit(void)
 	ioevq_tests_exit();
 	misc_deregister(&device);
 	ioevq_queues_exit();
+	ioevq_rest_exit();
 	ioevq_fclose_exit();
 	ioevq_conc_exit();
 	/*

@@ -2,7 +2,7 @@
 /*
  * A queue, its requests and the lock order. Arrows between the files go one way:
  *
- *   main -> ioctl, rw -> queue -> source table -> src_* -> fclose, nest, aio -> lane, env, buf
+ *   main -> rest, ioctl, rw -> queue -> source table -> src_* -> fclose, nest, aio -> lane, env, buf   lane -> rest
  *           src_aio -> src_stream -> stream -> watch, fclose, lane, env   src_child -> child
  *           src_timer -> clock   src_timer, wait -> reaped -> recheck   aio -> resident
  *           ioctl, rw -> wait -> take -> recheck   rw, src_post -> post -> req
