@@ -102,11 +102,15 @@ int ioevq_take_events(struct ioevq_queue *q, struct ioevq_event __user *to, u32 
 		} else {
 			/* Others have taken what is newer than that tail; or it is a lie. */
 			bring_in(q, &sane);
+			n = 0;
 		}
 		if (!sane)
 			return taken ?: -EBADFD;
-		/* A head that never rests must not keep us here. */
-		if (signal_pending(current))
+		/*
+		 * A head that never rests must not keep us here. What is to be had, the caller
+		 * gets: of what a look has announced for him nothing is to be left.
+		 */
+		if (!n && signal_pending(current))
 			break;
 		cond_resched();
 	}

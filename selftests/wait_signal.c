@@ -408,6 +408,28 @@ TEST_F(killed, law_06_handed_on)
 	EXPECT_EQ(0, query(&self->q).available);
 }
 
+/* Who is interrupted while he takes what is there gets all of it, beyond the ring's size, too. */
+TEST_F(ending, law_06_a_signal_cuts_no_batch)
+{
+	struct ioevq_event evs[100];
+	struct ioevq_enter enter = {
+		.size = sizeof(enter), .events = (uintptr_t)evs, .min = 1, .max = 100,
+		.timeout_ns = -1, .flags = IOEVQ_ENTER_SIGMASK,
+	};
+	int i;
+
+	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &self->usr1, NULL));
+	ASSERT_EQ(0, raise(SIGUSR1));
+	for (i = 0; i < 100; i++)
+		ASSERT_EQ(0, ioevq_post(&self->q, i, 0, 0));
+	EXPECT_EQ(100, ioctl(self->q.fd, IOEVQ_IOC_ENTER, &enter));
+	for (i = 0; i < 100; i++)
+		EXPECT_EQ((unsigned int)i, evs[i].user_data);
+	EXPECT_EQ(0, query(&self->q).available);
+	ASSERT_EQ(0, sigprocmask(SIG_UNBLOCK, &self->usr1, NULL));
+	EXPECT_EQ(1, handled);
+}
+
 /* At any moment: what the dead left behind does not lie there while one sleeps. */
 TEST_F(ending, law_06_handed_on_under_fire)
 {
