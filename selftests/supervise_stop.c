@@ -121,6 +121,18 @@ TEST_F(supervise_stop, clears_before_it_restarts)
 	EXPECT_FALSE(exists("alive"));
 }
 
+/* Nothing tells that the last one has left the group: nobody is waited for, or killed. */
+TEST_F(supervise_stop, who_has_left_the_group_is_left_alone)
+{
+	ASSERT_EQ(0, put("services",
+			 "a: (trap '' TERM; echo x >up; sleep 0.3; echo $$ >>left;"
+			 " exec setsid sleep 1000) & while ! [ -e up ]; do :; done; exit 1\n"));
+	ASSERT_TRUE(START(&self->s, "--backoff", "0.01..0.01", "--stop-timeout", "1"));
+	ASSERT_TRUE(eventually(logged("a", "started") >= 2));
+	EXPECT_EQ(0, logged("a", "did not stop"));
+	EXPECT_EQ(0, stops(&self->s));
+}
+
 TEST_F(supervise_stop, signals_are_passed_on)
 {
 	ASSERT_EQ(0, put("services",

@@ -175,6 +175,14 @@ static struct client *free_client(void)
 	return NULL;
 }
 
+static void try_again(struct timer *timer)
+{
+	(void)timer;
+	control_accept();
+}
+
+static struct timer accept_again = { .expired = try_again };
+
 void control_accept(void)
 {
 	struct client *c;
@@ -185,6 +193,9 @@ void control_accept(void)
 		if (fd < 0) {
 			if (errno == EINTR || errno == ECONNABORTED)
 				continue;
+			/* It waits still, and nothing tells of it again. */
+			if (errno != EAGAIN)
+				timer_set(&accept_again, now() + SECOND);
 			return;
 		}
 		memset(c, 0, sizeof(*c));

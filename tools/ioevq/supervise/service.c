@@ -31,11 +31,14 @@ static bool group_lives(const struct service *s)
 	return !waitid(P_PGID, s->pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL);
 }
 
-/* The group exists only after the child has made it. */
-static void signal_group(const struct service *s, int sig)
+/* The group exists only after the child has made it. 0 or -1: see errno. */
+static int signal_group(const struct service *s, int sig)
 {
-	if (kill(-s->pid, sig) && errno == ESRCH && s->state != CLEARING)
-		kill(s->pid, sig);
+	int ret = kill(-s->pid, sig);
+
+	if (ret && errno == ESRCH && s->state != CLEARING)
+		ret = kill(s->pid, sig);
+	return ret;
 }
 
 /* SIGCONT: who is stopped could not obey. */
@@ -160,7 +163,7 @@ void service_ended(struct service *s, const siginfo_t *info, const struct rusage
 	}
 	/* Again, if it was told to: these may have been born after that. */
 	terminate(s);
-	if (!told)
+	if (!told || !s->timer.set)
 		give_time(s);
 }
 
@@ -176,9 +179,18 @@ void services_check_groups(void)
 	}
 }
 
+/*
+ * Who has left the group has told nobody: when it is empty its number may be another's. Where
+ * the leader lives, or was not reaped, it is its own.
+ */
 static void kill_group(struct service *s)
 {
-	signal_group(s, SIGKILL);
+	if (s->state == CLEARING && !group_lives(s)) {
+		settle(s);
+		return;
+	}
+	if (signal_group(s, SIGKILL) && errno != ESRCH)
+		log_line(s, "cannot be killed: %s", strerror(errno));
 	s->killed = true;
 	timer_set(&s->timer, now() + GONE_TIMEOUT);
 }
@@ -189,12 +201,17 @@ static void expired(struct timer *timer)
 
 	if (s->state == WAITING) {
 		start(s);
+	} else if (s->state == CLEARING && (s->killed || !group_lives(s))) {
+		settle(s);
 	} else if (!s->killed) {
 		log_line(s, "did not stop within %g s, is killed",
 			 (double)sv.stop_timeout / SECOND);
 		kill_group(s);
-	} else if (s->state == CLEARING) {
+	} else if (sv.stopping) {
+		log_line(s, "is left behind");
 		settle(s);
+	} else {
+		kill_group(s);
 	}
 }
 
