@@ -28,6 +28,32 @@ TEST_F(pool, law_14_options)
 	EXPECT_TRUE(eventually(settled(self, 300, 300)));
 }
 
+static struct ioevq_pool **the_variable;
+static int calls, without;
+
+static void look_at_the_pool(struct ioevq_work *work, const struct ioevq_event *ev)
+{
+	(void)work;
+	(void)ev;
+	if (!__atomic_load_n(the_variable, __ATOMIC_RELAXED))
+		__atomic_add_fetch(&without, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);
+}
+
+/* What is there already is handed out while the others are being started. */
+TEST_F(pool, law_14_callbacks_know_the_pool)
+{
+	struct ioevq_work work = { .fn = look_at_the_pool };
+	int i;
+
+	the_variable = &self->pool;
+	for (i = 0; i < 100; i++)
+		ASSERT_EQ(0, ioevq_post(&self->q, ioevq_work_data(&work), 0, 0));
+	ASSERT_EQ(0, start_pool(self, IOEVQ_UNLIMITED, 50, 50, 0));
+	EXPECT_TRUE(eventually(__atomic_load_n(&calls, __ATOMIC_RELAXED) == 100));
+	EXPECT_EQ(0, without);
+}
+
 struct submitter {
 	pthread_t thread;
 	struct ioevq_pool *pool;

@@ -234,13 +234,13 @@ EXPORT int ioevq_pool_start(struct ioevq_pool **pool, const struct ioevq *q,
 		ret = set_concurrency(p, options ? options->concurrency : 0);
 	if (ret)
 		goto fail;
-	ret = start_workers(p);
-	if (ret) {
-		ioevq_set_concurrency(&p->q, p->old_concurrency);
-		goto fail;
-	}
+	/* Before the first callback, which may use it. */
 	*pool = p;
-	return 0;
+	ret = start_workers(p);
+	if (!ret)
+		return 0;
+	*pool = NULL;
+	ioevq_set_concurrency(&p->q, p->old_concurrency);
 fail:
 	free_pool(p);
 	return ret;
