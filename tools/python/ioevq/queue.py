@@ -318,19 +318,16 @@ class Queue:
             handle, self._handle = self._handle, None
         if handle is None:
             return
-        # After fork(2) they are those of the parent.
-        ours = os.getpid() == self._pid
-        if ours:
-            try:
-                self._drain(handle)
-            except BaseException:
-                # Of a signal handler: it is not known what is used still.
-                _immortal.extend(r for r in list(self._requests.values()) if r._pin is not None)
-                raise
+        try:
+            self._drain(handle)
+        except BaseException:
+            # Of a signal handler: it is not known what is used still.
+            _immortal.extend(r for r in list(self._requests.values()) if r._pin is not None)
+            raise
         for request in list(self._requests.values()):
             self._forget(request)
         # In a child of fork(2) they are threads of the parent, which would hear it.
-        if ours and sys.getrefcount(handle) > 2:
+        if os.getpid() == self._pid and sys.getrefcount(handle) > 2:
             handle.alerted = True
             lib.ioevq_alert(handle.q, 0)
 
@@ -338,7 +335,9 @@ class Queue:
         """Until no memory is used any more. Takes no events: the queue may be shared."""
         pause = 0.001
         while True:
-            pinned = [r for r in list(self._requests.values()) if r._pin is not None]
+            # After fork(2) some are the parent's, and its memory is what they use.
+            pinned = [r for r in list(self._requests.values())
+                      if r._pin is not None and r.pid == os.getpid()]
             waiting = False
             for request in pinned:
                 token = request.user_data

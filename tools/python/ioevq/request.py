@@ -51,7 +51,7 @@ class Request:
 
     __slots__ = ("op", "flags", "fd", "addr", "off", "len", "op_flags", "op_arg", "buf_index",
                  "data", "buffer", "file", "result", "user_data", "_token", "_pin", "_writable",
-                 "_target")
+                 "_target", "pid")
 
     def __init__(self, op, file=-1, data=None, *, addr=0, off=0, length=0, op_flags=0, op_arg=0):
         self.op, self.flags, self.file, self.data = op, 0, file, data
@@ -61,6 +61,7 @@ class Request:
         self.buffer = self.result = self.user_data = self._pin = self._target = None
         self._writable = False
         self._token = None      # the user data of its last submission, also when it has ended
+        self.pid = None         # of who submitted it
 
     @property
     def pending(self):
@@ -72,6 +73,7 @@ class Request:
         if self.pending:
             raise ValueError("the request is under way already")
         addr, length = self.addr, self.len
+        self.pid = os.getpid()
         if self.buffer is not None:
             self._pin = Pin(self.buffer, self._writable)
             addr, length = self._pin.address, self._pin.length

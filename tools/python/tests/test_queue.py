@@ -720,6 +720,30 @@ class Forks(Case):
         self.assertIs(self.one().request, request)
         self.assertEqual(request.bytes(), b"data")
 
+    def test_child_ends_its_own(self):
+        """Nothing is read into the memory of a child that has closed the queue."""
+        (r, w), (go_r, go_w) = self.pipe(), self.pipe()
+        results = []
+
+        def take():
+            results.extend(event.result for event in self.q.wait(1, 1, 60))
+            os.write(go_w, b"x")
+
+        def submit_and_close():
+            self.q.submit(ioevq.read(r, bytearray(4)))
+            self.q.close()
+            os.write(w, b"data")
+            os.read(go_r, 1)
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        while not self.q.info().waiting:
+            time.sleep(0.01)
+        self.in_child(submit_and_close)
+        thread.join(60)
+        self.assertEqual(results, [-errno.ECANCELED])
+        self.assertEqual(os.read(r, 4), b"data")
+
     def test_child_does_not_wake_threads(self):
         """A thread that waited when the process was forked is none of the child's."""
         events = []
