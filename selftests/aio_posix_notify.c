@@ -45,6 +45,26 @@ TEST_F(aio, a_signal_for_each)
 		EXPECT_EQ(1, seen[i]);
 }
 
+/* Each thread has to agree to that, the one that waits for the end, too. */
+TEST_F(aio, identity_changes_meanwhile)
+{
+	siginfo_t info;
+	struct aiocb r;
+	int fds[2];
+
+	ASSERT_EQ(0, pipe(fds));
+	block_signal(SIGRTMIN + 1);
+	r = block(fds[0], self->buf, 1, 0);
+	notify_by_signal(&r.aio_sigevent, SIGRTMIN + 1, 5);
+	ASSERT_EQ(0, self->a->read(&r));
+	EXPECT_EQ(0, setegid(getegid()));
+	ASSERT_EQ(1, write(fds[1], "x", 1));
+	EXPECT_EQ(5, next_signal(SIGRTMIN + 1, &info));
+	EXPECT_EQ(1, self->a->ret(&r));
+	close(fds[0]);
+	close(fds[1]);
+}
+
 TEST_F(aio, of_what_is_cancelled_a_signal_tells)
 {
 	struct aiocb w = slow_block(&self->slow, 0), s = block(self->slow.file, NULL, 0, 0);

@@ -32,6 +32,9 @@
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 #define NSEC_PER_SEC	1000000000LL
+
+/* Without the one (33) by which a change of identity is made known to each thread, who answers. */
+#define ALL_SIGNALS	(~(1ULL << (33 - 1)))
 #define FOREVER		(-1LL)
 
 /* User data of events that are of no operation: pointers are larger. */

@@ -95,7 +95,7 @@ int sleep_once(struct world *w, long long deadline, uint64_t mask)
 
 	if (w->sleeper ? w->sleeper == self : is_helper || !w->helper) {
 		w->sleeper = self;
-		world_unlock(w, ~0ULL);
+		world_unlock(w, ALL_SIGNALS);
 		pthread_cleanup_push(leave_queue, w);
 		ret = sleep_in_queue(w, deadline, mask);
 		pthread_cleanup_pop(leaves);

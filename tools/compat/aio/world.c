@@ -34,9 +34,9 @@ struct libc_calls libc;
 
 static uint64_t signals_block(void)
 {
-	uint64_t all = ~0ULL, old = 0;
+	uint64_t all = ALL_SIGNALS, old = 0;
 
-	/* Those of the C library, too: nobody is cancelled here. */
+	/* That by which the C library cancels, too: nobody is cancelled here. */
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof(all));
 	return old;
 }
@@ -122,9 +122,16 @@ static int queue_setup(struct world *w, int fd)
 	struct ioevq_setup setup = {
 		.size = sizeof(setup), .flags = IOEVQ_SETUP_MAPPED, .entries = ENTRIES, .ops = OPS,
 	};
-	int err = (int)sys(SYS_ioctl, fd, IOEVQ_IOC_SETUP, &setup);
+	struct ioevq_info info = { .size = sizeof(info), .op = IOEVQ_OP_NOP };
+	int err = (int)sys(SYS_ioctl, fd, IOEVQ_IOC_INFO, &info);
 	void *ring;
 
+	/* Without it no stream could be waited for. */
+	if (!err && !(info.features & IOEVQ_FEAT_CLOSE_HOOK))
+		err = -EOPNOTSUPP;
+	if (err)
+		return err;
+	err = (int)sys(SYS_ioctl, fd, IOEVQ_IOC_SETUP, &setup);
 	/* The module may have been told that so many are too many. */
 	if (err == -EINVAL) {
 		setup.entries = 0;
