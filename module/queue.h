@@ -2,12 +2,13 @@
 /*
  * A queue, its requests and the lock order. Arrows between the files go one way:
  *
- *   main -> rest, ioctl, rw -> queue -> source table -> src_* -> fclose, nest, aio -> lane, env, buf   lane -> rest
+ *   main -> ioctl, rw -> queue -> source table -> src_* -> fclose, nest, aio -> lane, env, buf
  *           src_aio -> src_stream -> stream -> watch, fclose, lane, env   src_child -> child
  *           src_timer -> clock   src_timer, wait -> reaped -> recheck   aio -> resident
  *           ioctl, rw -> wait -> take -> recheck   rw, src_post -> post -> req
  *           src_* -> watch -> recheck -> req -> index, wake
- *           wake, index -> ring, conc, limit   queue -> fdinfo   all -> trace
+ *           wake, index -> ring, conc, limit   queue -> fdinfo   main, lane -> rest
+ *           all -> trace
  *
  * Locks, outermost first:
  *

@@ -79,8 +79,8 @@
  *	/sys; a stream that must be waited for, and cannot be watched, see
  *	%IOEVQ_OP_POLL; a stream, and %IOEVQ_RW_FIXED or %IOEVQ_REQ_AFTER; a netlink
  *	socket, whose messages are carried out and made by who writes and reads, and not for a
- *	worker), ENOMEM, and what the security modules say. That the position and length go beyond what any file
- *	can have is EINVAL as the result of an event.
+ *	worker), ENOMEM, and what the security modules say. That the position and length go
+ *	beyond what any file can have is EINVAL as the result of an event.
  * @IOEVQ_OP_WRITE: the same for pwrite(2) and pwritev(2), and write(2). Also EFBIG, with
  *	SIGXFSZ if RLIMIT_FSIZE is the reason; without it as the result of an event, if
  *	earlier requests have moved the position or the end of the file there.
