@@ -6,7 +6,8 @@
  * They stand in q->recheck, first come first served. One that was announced and is to be
  * looked at again once that event is reaped stands in q->level until then. A look takes
  * them from there to a list of its own, and what it leaves returns to the front of
- * q->recheck.
+ * q->recheck. Of one that nobody has asked for yet nobody was told: should its file wake it
+ * in the meantime, that is news.
  */
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
@@ -116,7 +117,6 @@ static void take_due(struct ioevq_queue *q, struct list_head *todo, ioevq_seq_t 
 		kreq = list_first_entry(&q->level, struct ioevq_kreq, recheck);
 		if ((s64)(kreq->seq - end) >= 0)
 			break;
-		kreq->level = false;
 		list_move_tail(&kreq->recheck, todo);
 	}
 }
@@ -146,6 +146,7 @@ static void end_look(struct ioevq_queue *q, struct list_head *todo)
 static bool look_at(struct ioevq_kreq *kreq, bool tell)
 {
 	list_del_init(&kreq->recheck);
+	kreq->level = false;
 	return kreq->src->recheck(kreq, tell);
 }
 

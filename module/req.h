@@ -34,7 +34,7 @@ struct ioevq_kreq {
 	ioevq_seq_t seq;		/* queue->lock; of the last event */
 	struct ioevq_cancel *fence;	/* queue->lock; the cancel that waits for us */
 	enum ioevq_state state;		/* queue->lock to change */
-	bool level;			/* queue->lock; in queue->level */
+	bool level;			/* queue->lock; in queue->level, or taken from there */
 	bool quiet;			/* queue->lock; the end needs no event */
 	bool skip;			/* constant; IOEVQ_REQ_SKIP_SUCCESS */
 	bool charged;			/* constant; counts for the limits */
