@@ -298,7 +298,7 @@ static __poll_t queue_poll(struct file *file, poll_table *pt)
 	ioevq_go_on(q, true);
 	poll_wait(file, &q->poll_wait, pt);
 	spin_lock_irq(&q->lock);
-	q->polled = true;
+	WRITE_ONCE(q->polled, true);
 	if (ioevq_queue_ready(q)) {
 		ready = ioevq_ring_available(&q->ring) || q->alerted;
 		look = q->looking || ioevq_recheck_due(q);

@@ -70,7 +70,6 @@ struct ioevq_queue {
 	u32 waiting;			/* lock; length of waiters */
 	struct ioevq_waiter *clock;	/* lock; whose batching delay runs */
 	u64 wakeups;			/* lock; statistics */
-	bool woke_many;			/* lock; more than at once: wake_kick was used */
 	u32 ended[IOEVQ_OP__COUNT];	/* lock; by operation; statistics */
 	struct list_head recheck;	/* lock; files to be looked at; see recheck.c */
 	struct list_head level;		/* lock; the same when their last event is reaped */
@@ -81,6 +80,7 @@ struct ioevq_queue {
 	bool turned_away;		/* lock; the same to who polls and came to take */
 	bool rechecker;			/* lock; a waiter was woken to look again */
 	bool polled;			/* lock; somebody polls the queue itself */
+	bool woke_many;			/* lock; more than at once: wake_kick was used */
 	bool alerted;			/* lock */
 	u64 alert;			/* lock; what for */
 	struct ioevq_conc conc;		/* see there */

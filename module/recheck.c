@@ -162,10 +162,11 @@ static void tell_turned_away(struct ioevq_queue *q)
 }
 
 /*
- * Who has the mutex owes the look to who sleeps, or is done with it by now. And to who polls:
- * the caller may be one of those who are told once, and has found nothing.
+ * The caller leaves with nothing. Who has the mutex owes the look to who sleeps, or is done with
+ * it by now. And to who polls: the caller may be one of those who are told once. He may have
+ * looked, too, as far as to an event that another has taken.
  */
-static void leave_look(struct ioevq_queue *q)
+void ioevq_leave_look(struct ioevq_queue *q)
 {
 	spin_lock_irq(&q->lock);
 	if (ioevq_recheck_due(q))
@@ -198,7 +199,7 @@ static noinline u32 recheck(struct ioevq_queue *q, u64 want, bool patient)
 
 	if (!mutex_trylock(&q->mutex) &&
 	    (!patient || READ_ONCE(q->submitting) || mutex_lock_interruptible(&q->mutex))) {
-		leave_look(q);
+		ioevq_leave_look(q);
 		return 0;
 	}
 	spin_lock_irq(&q->lock);
@@ -286,7 +287,7 @@ void ioevq_unlock(struct ioevq_queue *q)
 	mutex_unlock(&q->mutex);
 	ioevq_point(IOEVQ_POINT_UNLOCK);
 	/*
-	 * Pairs with those in ioevq_wake_recheck(), leave_files() and leave_look(): we see who
+	 * Pairs with those in ioevq_wake_recheck(), leave_files() and ioevq_leave_look(): we see who
 	 * asked, or went to sleep, or was turned away, or they see us gone.
 	 */
 	smp_mb();

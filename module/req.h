@@ -198,6 +198,7 @@ bool ioevq_ask_recheck(struct ioevq_kreq *kreq);
 void ioevq_recheck_when_reaped(struct ioevq_kreq *kreq);
 bool ioevq_recheck_due(struct ioevq_queue *q);
 u32 ioevq_recheck(struct ioevq_queue *q, u64 want, bool patient);
+void ioevq_leave_look(struct ioevq_queue *q);
 bool ioevq_peek(struct ioevq_queue *q);
 void ioevq_unlock(struct ioevq_queue *q);
 void ioevq_try_sweep(struct ioevq_queue *q);

@@ -59,6 +59,8 @@ int ioevq_look_and_take(struct ioevq_queue *q, struct ioevq_event __user *to, u3
 	/* What goes on may be for others, while we are busy with what we have. */
 	if (ret > 0)
 		ioevq_go_on(q, true);
+	else if (!ret && READ_ONCE(q->polled))
+		ioevq_leave_look(q);
 	return ret;
 }
 

@@ -289,6 +289,8 @@ static int look_and_take(struct wait *wait)
 	end_found(q, &wait->w, found, wait->max || ret <= 0);
 	if (ret < 0)
 		return ret;
+	if (wait->no_wait && !wait->only_submits && !wait->taken && READ_ONCE(q->polled))
+		ioevq_leave_look(q);
 	/* A batch that others have taken from meanwhile is not waited for again. */
 	return wait->no_wait || wait->taken >= wait->min || (wait->w.batch_ns && wait->taken);
 }

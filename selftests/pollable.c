@@ -5,6 +5,7 @@
 
 #include "sleeper.h"
 #include "slow_io.h"
+#include "worker.h"
 
 FIXTURE(pollable)
 {
@@ -301,6 +302,99 @@ TEST_F(pollable, law_02_who_was_turned_away_is_told_again)
 	slow_end(&slow);
 	close(idle);
 	close(file);
+}
+
+#define FILES	4
+
+struct silence {
+	const struct ioevq *q;
+	int files[FILES], idle;
+	unsigned int served;
+	int stop;
+};
+
+/* Whoever takes the event of a file empties it. */
+static void serve(struct silence *s, const struct ioevq_event *ev)
+{
+	eventfd_t n;
+
+	if (ev->user_data < FILES && !eventfd_read(s->files[ev->user_data], &n))
+		__atomic_fetch_add(&s->served, 1, __ATOMIC_RELAXED);
+}
+
+/* Has the mutex again and again. */
+static void *submit_on(void *arg)
+{
+	struct silence *s = arg;
+	struct ioevq_req req;
+
+	while (!is_set(&s->stop)) {
+		ioevq_prep_poll_mod(&req, s->idle, POLLIN, IOEVQ_POLL_LEVEL, FILES, 0);
+		req.flags = IOEVQ_REQ_SKIP_SUCCESS;
+		submit(s->q, &req);
+	}
+	return NULL;
+}
+
+/* One event for each time that it is told to, and nothing more. */
+static void *take_one_each(void *arg)
+{
+	struct silence *s = arg;
+	struct ioevq_event ev;
+	unsigned int seen = 0, now;
+
+	while (!is_set(&s->stop)) {
+		now = __atomic_load_n(&s->served, __ATOMIC_RELAXED) / FILES;
+		if (now == seen && now)
+			continue;
+		seen = now;
+		if (ioevq_wait(s->q, &ev, 1, 1, 0) == 1)
+			serve(s, &ev);
+	}
+	return NULL;
+}
+
+/* If there is something told: take until nothing is left. How many were served so far. */
+static unsigned int heed(struct silence *s, int ep)
+{
+	struct ioevq_event ev;
+
+	if (epoll_now(ep) == 1)
+		while (ioevq_wait(s->q, &ev, 1, 1, 0) == 1)
+			serve(s, &ev);
+	return __atomic_load_n(&s->served, __ATOMIC_RELAXED);
+}
+
+/*
+ * Files that others have in hand, or leave, are told of to who polls and is told once: he is the
+ * only one who comes until nothing is left.
+ */
+TEST_F(pollable, law_02_no_file_is_left_in_silence)
+{
+	struct silence s = { .q = &self->q };
+	pthread_t threads[2];
+	unsigned int i, round;
+
+	s.idle = eventfd(0, EFD_CLOEXEC);
+	ASSERT_EQ(0, watch(&self->q, s.idle, POLLIN, IOEVQ_POLL_LEVEL, FILES));
+	for (i = 0; i < FILES; i++) {
+		s.files[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		ASSERT_EQ(0, watch(&self->q, s.files[i], POLLIN, IOEVQ_POLL_LEVEL, i));
+	}
+	ASSERT_EQ(0, pthread_create(&threads[0], NULL, submit_on, &s));
+	ASSERT_EQ(0, pthread_create(&threads[1], NULL, take_one_each, &s));
+	for (round = 1; round <= 500; round++) {
+		for (i = 0; i < FILES; i++)
+			ASSERT_EQ(0, eventfd_write(s.files[i], 1));
+		/* The last one may be served by the other, and nobody is told of that. */
+		ASSERT_TRUE(eventually(heed(&s, self->ep) == round * FILES));
+	}
+	set(&s.stop);
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_join(threads[i], NULL));
+	for (i = 0; i < FILES; i++)
+		close(s.files[i]);
+	close(s.idle);
 }
 
 /* The last close ends what epoll knows of it. */
