@@ -287,8 +287,8 @@ void ioevq_unlock(struct ioevq_queue *q)
 	mutex_unlock(&q->mutex);
 	ioevq_point(IOEVQ_POINT_UNLOCK);
 	/*
-	 * Pairs with those in ioevq_wake_recheck(), leave_files() and ioevq_leave_look(): we see who
-	 * asked, or went to sleep, or was turned away, or they see us gone.
+	 * Pairs with those in ioevq_wake_recheck(), leave_files() and ioevq_leave_look(): we see
+	 * who asked, or went to sleep, or was turned away, or they see us gone.
 	 */
 	smp_mb();
 	if (ioevq_seems_empty(&q->recheck) && !READ_ONCE(q->look_owed) &&
