@@ -263,7 +263,7 @@ static const struct child_way ways[] = {
 	/* Waits for nothing else. */
 	{ "sigwaitinfo", FLOOR, block_sigchld, no_register, notice_sigwait, false },
 	{ "signalfd, epoll", PEER, open_signalfd, no_register, notice_signalfd, true },
-	{ "self-pipe, epoll_pwait", PEER, open_self_pipe, no_register, notice_self_pipe, false },
+	{ "self-pipe, epoll_pwait", PEER, open_self_pipe, no_register, notice_self_pipe, true },
 	{ "pidfd, epoll", PEER, open_pidfd_epoll, register_pidfd_epoll, notice_pidfd_epoll,
 	  true },
 	{ "pidfd, io_uring", PEER, open_uring, register_pidfd_uring, notice_pidfd_uring, true },

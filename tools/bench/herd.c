@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Many waiters, one event at a time: how many of them return to user space for it, and how
- * often they are switched to. Blocked threads, which all serve one eventfd.
+ * Many waiters, one event at a time: how many of them are woken for it, as the scheduler counts,
+ * how many return to user space, and how often they are switched to. Blocked threads, which all
+ * serve one eventfd.
  */
 #include <dirent.h>
 #include <sys/wait.h>
@@ -155,7 +156,8 @@ static void wait_ours(struct waiter *w)
 }
 
 static const struct herd_way ways[] = {
-	{ "blocking read", PEER, false, share_nothing, join_nothing, wait_nothing },
+	/* Waits for nothing else. */
+	{ "blocking read", FLOOR, false, share_nothing, join_nothing, wait_nothing },
 	{ "poll", PEER, true, share_nothing, join_nothing, wait_poll },
 	{ "epoll, each its own, LT", PEER, true, share_nothing, join_own, wait_epoll },
 	{ "epoll EXCLUSIVE", PEER, true, share_nothing, join_exclusive, wait_epoll },
@@ -183,12 +185,12 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-/* Of all threads but the first. */
-static unsigned long switches(void)
+/* Adds up the lines "@name ... number" of a file of each thread but the first. */
+static unsigned long of_threads(const char *file, const char *name)
 {
 	DIR *dir = opendir("/proc/self/task");
-	unsigned long sum = 0, n;
 	struct dirent *entry;
+	unsigned long sum = 0;
 	char path[320], line[128];
 
 	if (!dir)
@@ -198,17 +200,37 @@ static unsigned long switches(void)
 
 		if (entry->d_name[0] == '.' || strtol(entry->d_name, NULL, 10) == getpid())
 			continue;
-		snprintf(path, sizeof(path), "/proc/self/task/%s/status", entry->d_name);
+		snprintf(path, sizeof(path), "/proc/self/task/%s/%s", entry->d_name, file);
 		f = fopen(path, "r");
 		while (f && fgets(line, sizeof(line), f))
-			if (sscanf(line, "voluntary_ctxt_switches: %lu", &n) == 1 ||
-			    sscanf(line, "nonvoluntary_ctxt_switches: %lu", &n) == 1)
-				sum += n;
+			if (!strncmp(line, name, strlen(name)))
+				sum += strtoul(strpbrk(line, ":") + 1, NULL, 10);
 		if (f)
 			fclose(f);
 	}
 	closedir(dir);
 	return sum;
+}
+
+static unsigned long switches(void)
+{
+	return of_threads("status", "voluntary_ctxt_switches:") +
+	       of_threads("status", "nonvoluntary_ctxt_switches:");
+}
+
+/* Counted while kernel.sched_schedstats is set. */
+static unsigned long wakeups(void)
+{
+	return of_threads("sched", "nr_wakeups ");
+}
+
+static void count_wakeups(const char *on)
+{
+	int fd = MUST(open("/proc/sys/kernel/sched_schedstats", O_WRONLY));
+
+	if (write(fd, on, 1) != 1)
+		die("sched_schedstats");
+	close(fd);
 }
 
 static unsigned long count(struct herd *h, unsigned int n, size_t member)
@@ -235,7 +257,7 @@ static void one_event(struct herd *h, unsigned int n)
 static void gather(const struct herd_way *way, unsigned int n)
 {
 	struct herd *h = warm_alloc(1, sizeof(*h));
-	unsigned long before, returns;
+	unsigned long before, woken, returns;
 	unsigned int events = quick ? EVENTS / 2 : EVENTS, i;
 	struct row row = {
 		.question = "herd", .object = "eventfd", .name = way->name, .kind = way->kind,
@@ -256,11 +278,13 @@ static void gather(const struct herd_way *way, unsigned int n)
 	for (i = 0; i < 4; i++)
 		one_event(h, n);
 	before = switches();
+	woken = wakeups();
 	returns = count(h, n, offsetof(struct waiter, returns));
 	for (i = 0; i < events; i++)
 		one_event(h, n);
 	/* A blocking read that found nothing has not returned. */
 	returns = count(h, n, offsetof(struct waiter, returns)) - returns;
+	put_value(&row, "wake-ups", (double)(wakeups() - woken) / events);
 	put_value(&row, "returns", (double)returns / events);
 	put_value(&row, "switches", (double)(switches() - before) / events);
 	fflush(stdout);
@@ -273,6 +297,7 @@ void bench_herd(void)
 	unsigned int i, j;
 	int status;
 
+	count_wakeups("1");
 	for (j = 0; j < (quick ? 2 : ARRAY_SIZE(waiters)); j++) {
 		for (i = 0; i < ARRAY_SIZE(ways); i++) {
 			pid_t pid = MUST(fork());
@@ -284,4 +309,5 @@ void bench_herd(void)
 			MUST(waitpid(pid, &status, 0));
 		}
 	}
+	count_wakeups("0");
 }

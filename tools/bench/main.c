@@ -40,6 +40,8 @@ void die(const char *what)
 	_exit(1);
 }
 
+static bool complete = true;
+
 static void run(const char *name, void (*fn)(void))
 {
 	int status = 0;
@@ -55,8 +57,10 @@ static void run(const char *name, void (*fn)(void))
 		fflush(stdout);
 		_exit(0);
 	}
-	if (waitpid(pid, &status, 0) != pid || status)
+	if (waitpid(pid, &status, 0) != pid || status) {
 		fprintf(stderr, "bench: %s: not complete\n", name);
+		complete = false;
+	}
 }
 
 static bool wanted(unsigned int i, char **names)
@@ -92,5 +96,5 @@ int main(int argc, char **argv)
 	for (i = 0; i < ARRAY_SIZE(families); i++)
 		if (wanted(i, argv))
 			run(families[i].name, families[i].run);
-	return 0;
+	return !complete;
 }

@@ -14,9 +14,10 @@ struct post {
 	struct ioevq q, to;
 	struct ioevq_req reqs[MANY];
 	struct ioevq_event messages[MANY];
-	struct uring u, other;
+	struct uring u, other, deferred;
 	int fd, epfd, pipe[2];
 	mqd_t mq;
+	siginfo_t siginfo;
 };
 
 static __always_inline void take_ours(const struct ioevq *q, unsigned int n)
@@ -82,20 +83,33 @@ static void take_uring(struct uring *u, unsigned int n)
 	}
 }
 
-static void round_msg_ring(void *arg)
+/* A ring cannot be among the registered files. */
+static __always_inline void msg_ring(struct post *p, struct uring *from)
 {
-	struct post *p = arg;
-
 	for (unsigned int i = 0; i < p->k; i++) {
-		struct io_uring_sqe *sqe = uring_sqe(&p->u, IORING_OP_MSG_RING, p->other.fd, i);
+		struct io_uring_sqe *sqe = uring_sqe(from, IORING_OP_MSG_RING, p->other.fd, i);
 
 		sqe->len = 2;
 		sqe->off = i;
 		/* No completion here for what was delivered there. */
 		sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
 	}
-	MUST(uring_enter(&p->u, 0, 0));
+	MUST(uring_enter(from, 0, 0));
 	take_uring(&p->other, p->k);
+}
+
+static void round_msg_ring(void *arg)
+{
+	struct post *p = arg;
+
+	msg_ring(p, &p->u);
+}
+
+static void round_msg_ring_defer(void *arg)
+{
+	struct post *p = arg;
+
+	msg_ring(p, &p->deferred);
 }
 
 static void round_nop(void *arg)
@@ -117,14 +131,33 @@ static void round_eventfd(void *arg)
 	MUST(epoll_wait(p->epfd, &ev, 1, -1));
 }
 
+static __always_inline void pass_pipe(struct post *p, bool told)
+{
+	uint64_t messages[MANY][2];
+	ssize_t size = (ssize_t)(p->k * sizeof(*messages));
+	struct epoll_event ev;
+
+	for (unsigned int i = 0; i < p->k; i++) {
+		messages[i][0] = i;
+		messages[i][1] = 2;
+	}
+	if (write(p->pipe[1], messages, (size_t)size) != size)
+		die("write to a pipe");
+	if (told)
+		MUST(epoll_wait(p->epfd, &ev, 1, -1));
+	if (read(p->pipe[0], messages, (size_t)size) != size)
+		die("read of a pipe");
+}
+
+/* Waits for nothing else. */
 static void round_pipe(void *arg)
 {
-	struct post *p = arg;
-	uint64_t message[2] = { 1, 2 };
+	pass_pipe(arg, false);
+}
 
-	if (write(p->pipe[1], message, sizeof(message)) != sizeof(message) ||
-	    read(p->pipe[0], message, sizeof(message)) != sizeof(message))
-		die("pipe");
+static void round_pipe_epoll(void *arg)
+{
+	pass_pipe(arg, true);
 }
 
 static void round_mq(void *arg)
@@ -136,12 +169,13 @@ static void round_mq(void *arg)
 	MUST(mq_receive(p->mq, message, sizeof(message), NULL));
 }
 
+/* What sigqueue(3) does, which asks for its own process and user each time. */
 static void round_signal(void *arg)
 {
 	struct post *p = arg;
 	struct signalfd_siginfo info;
 
-	MUST(sigqueue(getpid(), SIGRTMIN, (union sigval){ .sival_int = 1 }));
+	MUST(syscall(__NR_rt_sigqueueinfo, p->siginfo.si_pid, SIGRTMIN, &p->siginfo));
 	MUST(read(p->fd, &info, sizeof(info)));
 }
 
@@ -165,7 +199,12 @@ static void classic(struct post *p)
 	MUST(epoll_ctl(p->epfd, EPOLL_CTL_ADD, p->fd, &ev));
 	row("eventfd, epoll ET, not read", PEER, 1, round_eventfd, p);
 	MUST(pipe(p->pipe));
-	row("pipe", PEER, 1, round_pipe, p);
+	row("pipe", FLOOR, 1, round_pipe, p);
+	row("pipe", FLOOR, MANY, round_pipe, p);
+	MUST(epoll_ctl(p->epfd, EPOLL_CTL_ADD, p->pipe[0], &ev));
+	row("pipe, epoll ET", PEER, 1, round_pipe_epoll, p);
+	row("pipe, epoll ET", PEER, MANY, round_pipe_epoll, p);
+	MUST(epoll_ctl(p->epfd, EPOLL_CTL_DEL, p->pipe[0], NULL));
 	p->mq = MUST(mq_open("/bench", O_RDWR | O_CREAT | O_EXCL, 0600, &attr));
 	mq_unlink("/bench");
 	row("mq_send, mq_receive", PEER, 1, round_mq, p);
@@ -173,6 +212,11 @@ static void classic(struct post *p)
 	sigaddset(&set, SIGRTMIN);
 	MUST(sigprocmask(SIG_BLOCK, &set, NULL));
 	p->fd = MUST(signalfd(-1, &set, 0));
+	/* Parts of a union that lie side by side. */
+	p->siginfo.si_code = SI_QUEUE;
+	p->siginfo.si_pid = getpid();
+	p->siginfo.si_uid = getuid();
+	p->siginfo.si_value.sival_int = 1;
 	row("sigqueue, signalfd", PEER, 1, round_signal, p);
 }
 
@@ -188,10 +232,13 @@ void bench_post(void)
 	row("ioevq to another", OURS, MANY, round_ours, p);
 	row("ioevq to itself, write", OURS, 1, round_write, p);
 	row("ioevq to itself, write", OURS, MANY, round_write, p);
-	if (uring_open(&p->u, MANY, 0) || uring_open(&p->other, MANY, 0))
+	if (uring_open(&p->u, MANY, 0) || uring_open(&p->other, MANY, 0) ||
+	    uring_open(&p->deferred, MANY, URING_DEFER))
 		die("io_uring_setup");
 	row("io_uring MSG_RING", PEER, 1, round_msg_ring, p);
 	row("io_uring MSG_RING", PEER, MANY, round_msg_ring, p);
+	row("io_uring MSG_RING, DEFER", PEER, 1, round_msg_ring_defer, p);
+	row("io_uring MSG_RING, DEFER", PEER, MANY, round_msg_ring_defer, p);
 	/* Says nothing to anybody. */
 	row("io_uring NOP", FLOOR, 1, round_nop, p);
 	row("io_uring NOP", FLOOR, MANY, round_nop, p);

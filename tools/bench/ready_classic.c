@@ -139,7 +139,7 @@ static void close_epoll(struct ready *r)
 const struct way ways_classic[] = {
 	{ "write and read", BASE, open_nothing, round_base, open_nothing, 0,
 	  round_base_unread },
-	{ "poll", PEER, open_poll, round_poll, close_poll, 1000 },
+	{ "poll", PEER, open_poll, round_poll, close_poll, 10000 },
 	{ "epoll LT", PEER, open_epoll_level, round_epoll, close_epoll, 0 },
 	{ "epoll ET", PEER, open_epoll_edge, round_epoll, close_epoll, 0,
 	  round_epoll_unread },

@@ -162,7 +162,7 @@ static void submit_before(struct ours *s)
 	s->nr_reqs = 0;
 }
 
-/* Armed by the call that waits, when the file is ready already. */
+/* Armed by the call that waits for the next one. */
 static void round_once(void *arg)
 {
 	ready_round(arg, take_enter, watch_again);
@@ -173,7 +173,7 @@ static void round_dispatch(void *arg)
 	ready_round(arg, take_enter, rearm);
 }
 
-/* Armed by a call before the file is ready, as by a thread that would sleep in it. */
+/* Armed by a call of its own, before anything else is ready. */
 static void round_once_before(void *arg)
 {
 	struct ready *r = arg;

@@ -38,6 +38,7 @@ static void open_once(struct ready *r)
 static void open_once_defer(struct ready *r)
 {
 	watch_all(r, URING_DEFER, false);
+	uring_register_files(r->state, r->o->rd, r->o->n);
 }
 
 static __always_inline unsigned int reap(struct ready *r, struct uring *u)
@@ -95,13 +96,23 @@ static __always_inline void rearm(struct ready *r, unsigned int i)
 	uring_poll(r->state, r->o->rd[i], i, false);
 }
 
-/* Armed by the call that waits, when the file is ready already. */
+static __always_inline void rearm_fixed(struct ready *r, unsigned int i)
+{
+	uring_poll(r->state, (int)i, i, false)->flags = IOSQE_FIXED_FILE;
+}
+
+/* Armed by the call that waits for the next one. */
 static void round_once(void *arg)
 {
 	ready_round(arg, take_enter, rearm);
 }
 
-/* Armed by a call before the file is ready, as by a thread that would sleep in it. */
+static void round_once_fixed(void *arg)
+{
+	ready_round(arg, take_enter, rearm_fixed);
+}
+
+/* Armed by a call of its own, before anything else is ready. */
 static void round_once_before(void *arg)
 {
 	struct ready *r = arg;
@@ -123,7 +134,8 @@ const struct way ways_uring[] = {
 	{ "io_uring multishot, DEFER", PEER, open_multi_defer, round_enter, close_uring, 0,
 	  round_enter_unread },
 	{ "io_uring one-shot", PEER, open_once, round_once, close_uring, 0 },
-	{ "io_uring one-shot, DEFER", PEER, open_once_defer, round_once, close_uring, 0 },
+	{ "io_uring one-shot, DEFER, fixed", PEER, open_once_defer, round_once_fixed, close_uring,
+	  0 },
 	{ "io_uring one-shot, armed before", PEER, open_once, round_once_before, close_uring, 0 },
 };
 

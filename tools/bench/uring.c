@@ -21,10 +21,16 @@ static void register_ring(struct uring *r)
 	}
 }
 
-int uring_open(struct uring *r, unsigned int entries, unsigned int flags)
+void uring_register_files(struct uring *r, const int *fds, unsigned int n)
+{
+	MUST(syscall(__NR_io_uring_register, r->fd, IORING_REGISTER_FILES, fds, n));
+}
+
+int uring_open_cq(struct uring *r, unsigned int entries, unsigned int cq_entries,
+		  unsigned int flags)
 {
 	struct io_uring_params p = { .flags = flags | IORING_SETUP_CQSIZE,
-				     .cq_entries = 4 * entries };
+				     .cq_entries = cq_entries };
 	size_t size, cq_size;
 	unsigned int i;
 	char *rings;
@@ -41,6 +47,7 @@ int uring_open(struct uring *r, unsigned int entries, unsigned int flags)
 	r->sqes = map(r->fd, p.sq_entries * sizeof(*r->sqes), IORING_OFF_SQES);
 	r->sq_tail = (unsigned int *)(rings + p.sq_off.tail);
 	r->sq_array = (unsigned int *)(rings + p.sq_off.array);
+	r->sq_flags = (unsigned int *)(rings + p.sq_off.flags);
 	r->cq_head = (unsigned int *)(rings + p.cq_off.head);
 	r->cq_tail = (unsigned int *)(rings + p.cq_off.tail);
 	r->cqes = (struct io_uring_cqe *)(rings + p.cq_off.cqes);

@@ -16,7 +16,7 @@ struct uring {
 	int fd;
 	int enter_fd;			/* registered: saves looking the descriptor up */
 	unsigned int enter_flags;
-	unsigned int *sq_tail, *sq_array, *cq_head, *cq_tail;
+	unsigned int *sq_tail, *sq_array, *sq_flags, *cq_head, *cq_tail;
 	unsigned int sq_mask, cq_mask;
 	unsigned int tail, to_submit;
 	struct io_uring_sqe *sqes;
@@ -26,8 +26,15 @@ struct uring {
 };
 
 /* 0 or -errno: what this kernel does not know is not compared */
-int uring_open(struct uring *r, unsigned int entries, unsigned int flags);
+int uring_open_cq(struct uring *r, unsigned int entries, unsigned int cq_entries,
+		  unsigned int flags);
+void uring_register_files(struct uring *r, const int *fds, unsigned int n);
 void uring_close(struct uring *r);
+
+static inline int uring_open(struct uring *r, unsigned int entries, unsigned int flags)
+{
+	return uring_open_cq(r, entries, 4 * entries, flags);
+}
 
 static __always_inline struct io_uring_sqe *uring_sqe(struct uring *r, unsigned int op, int fd,
 						      uint64_t user_data)
@@ -42,13 +49,15 @@ static __always_inline struct io_uring_sqe *uring_sqe(struct uring *r, unsigned 
 	return sqe;
 }
 
-static __always_inline void uring_poll(struct uring *r, int fd, uint64_t user_data, bool multi)
+static __always_inline struct io_uring_sqe *uring_poll(struct uring *r, int fd, uint64_t user_data,
+						       bool multi)
 {
 	struct io_uring_sqe *sqe = uring_sqe(r, IORING_OP_POLL_ADD, fd, user_data);
 
 	sqe->poll32_events = POLLIN;
 	if (multi)
 		sqe->len = IORING_POLL_ADD_MULTI;
+	return sqe;
 }
 
 /* Submit what was filled, and wait for so many. */
