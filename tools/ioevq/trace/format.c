@@ -118,7 +118,7 @@ bool format_decode(const unsigned char *data, size_t size, struct record *r)
 	for (i = 0; i < FIELDS; i++) {
 		if (!f->fields[i].size)
 			continue;
-		if (f->fields[i].offset + f->fields[i].size > size)
+		if (f->fields[i].size > size || f->fields[i].offset > size - f->fields[i].size)
 			return false;
 		r->value[i] = get(data + f->fields[i].offset, f->fields[i].size,
 				  f->fields[i].is_signed);

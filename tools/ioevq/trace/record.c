@@ -47,7 +47,8 @@ static size_t decode(const unsigned char *p, size_t left, uint64_t *ns, record_f
 		length = 4 + get(p + 4, 4);
 	}
 	*ns += delta;
-	if (length > left)
+	/* It has the head that tells so, and a length that fits. */
+	if (length > left || length < (type ? 4 : 8))
 		return 0;
 	if (type == PADDING)
 		return length;
