@@ -217,7 +217,8 @@ static inline int one_chance(struct world *w, const struct row *r, int n, struct
 /* For every n until nothing fails: 0, or what was wrong. */
 static inline int sweep_batch(struct world *w, const struct row *r, struct sweep *s)
 {
-	bool failed = true;
+	unsigned int in_a_row = 0;
+	bool failed;
 	int n, err = 0;
 
 	*s = (struct sweep){};
@@ -225,11 +226,13 @@ static inline int sweep_batch(struct world *w, const struct row *r, struct sweep
 	/* The file of it is open from now on. */
 	fail_nth(0);
 	w->files = open_files();
-	for (n = 1; failed && !err && n < MOST_CHANCES; n++)
+	for (n = 1; in_a_row < IN_A_ROW && !err && n < MOST_CHANCES; n++) {
 		err = one_chance(w, r, n, s, &failed);
+		in_a_row = failed ? 0 : in_a_row + 1;
+	}
 	if (err)
 		fprintf(stderr, "# chance %d: %d, result %lld\n", n - 1, err, (long long)w->res);
-	return failed && !err ? -30 : err;
+	return in_a_row < IN_A_ROW && !err ? -30 : err;
 }
 
 FIXTURE_SETUP(batch)
