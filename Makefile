@@ -38,16 +38,17 @@ MODULE_SRC := Kbuild $(wildcard module/*.[ch] module/*/*.[ch]) uapi/linux/ioevq.
 
 all: $(STOCK:%=build/%/ioevq.ko) lib tools
 
-# Kbuild writes beside its sources: each kernel gets a tree of links.
+# Kbuild writes beside its sources: each kernel gets a tree of links. points-K is the module for
+# K with the delays at named points that those for debug kernels have, too.
 build/%/ioevq.ko: $(MODULE_SRC) build/%/kdir
 	cp -rsf $(CURDIR)/Kbuild $(CURDIR)/module $(CURDIR)/uapi build/$*
 	$(MAKE) -s -C "$$(cat build/$*/kdir)" M=$(CURDIR)/build/$* $(MODULE_FLAGS) \
-		$(if $(filter debug-% kcsan-%,$*),IOEVQ_DEBUG=y) modules
+		$(if $(filter debug-% kcsan-% points-%,$*),IOEVQ_DEBUG=y) modules
 
 # What it was built against: another kernel in the cache means to start anew.
 build/%/kdir: FORCE
 	@tools/check/deps build
-	@dir=$$($(KERNEL) kdir $*) && if [ "$$(cat $@ 2>/dev/null)" != "$$dir" ]; then \
+	@dir=$$($(KERNEL) kdir $(*:points-%=%)) && if [ "$$(cat $@ 2>/dev/null)" != "$$dir" ]; then \
 		rm -rf $(@D) && mkdir -p $(@D) && echo "$$dir" >$@; fi
 
 .PRECIOUS: build/%/kdir
