@@ -5,7 +5,7 @@
 #   make lib, make tools    these alone
 #   make examples   the example programs, in build/examples
 #   make demo       the example server, driven in a virtual machine
-#   make check      static checks, all selftests and some servers on both stock kernels
+#   make check      static checks, all selftests on both stock kernels, some on a debug kernel
 #   make check-all      all that there is to check, in hours, and a table
 #   make check-debug    of these the selftests on the debug kernels
 #   make analyze        clang, clang-tidy, cppcheck, coccinelle, the use of the stack
