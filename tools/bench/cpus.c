@@ -263,7 +263,8 @@ void bench_cpus(void)
 			run_pair(&ways[i]);
 			_exit(0);
 		}
-		MUST(waitpid(pid, &status, 0));
+		if (waitpid(pid, &status, 0) != pid || status)
+			die(ways[i].name);
 	}
 	bench_server_by_clock();
 }

@@ -192,6 +192,7 @@ static unsigned long of_threads(const char *file, const char *name)
 	struct dirent *entry;
 	unsigned long sum = 0;
 	char path[320], line[128];
+	bool found = false;
 
 	if (!dir)
 		die("/proc/self/task");
@@ -202,12 +203,17 @@ static unsigned long of_threads(const char *file, const char *name)
 			continue;
 		snprintf(path, sizeof(path), "/proc/self/task/%s/%s", entry->d_name, file);
 		f = fopen(path, "r");
-		while (f && fgets(line, sizeof(line), f))
-			if (!strncmp(line, name, strlen(name)))
-				sum += strtoul(strpbrk(line, ":") + 1, NULL, 10);
-		if (f)
-			fclose(f);
+		if (!f)
+			die(path);
+		while (fgets(line, sizeof(line), f))
+			if (!strncmp(line, name, strlen(name)) && strchr(line, ':')) {
+				sum += strtoul(strchr(line, ':') + 1, NULL, 10);
+				found = true;
+			}
+		fclose(f);
 	}
+	if (!found)
+		die(name);
 	closedir(dir);
 	return sum;
 }
@@ -306,7 +312,8 @@ void bench_herd(void)
 				gather(&ways[i], waiters[j]);
 				_exit(0);
 			}
-			MUST(waitpid(pid, &status, 0));
+			if (waitpid(pid, &status, 0) != pid || status)
+				die(ways[i].name);
 		}
 	}
 	count_wakeups("0");
