@@ -113,7 +113,7 @@ static unsigned int make_call(struct program *p, unsigned int at, unsigned int l
 			      unsigned int fail)
 {
 	const struct call *c = &p->calls[at];
-	bool block = fail && c->kind != C_ENTER;
+	bool block = fail && c->kind != C_ENTER && c->kind != C_READ;
 	unsigned int more = 0;
 	sigset_t all, old;
 

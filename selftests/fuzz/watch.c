@@ -242,6 +242,9 @@ int watch(void)
 	}
 	if (end_all())
 		failed = true;
+	/* Each program ends: all that waits is interrupted. */
+	if (shared->hangs)
+		failed = true;
 	if (!failed && splats_seen(line, sizeof(line))) {
 		write_last("splat", line, 0);
 		failed = true;
