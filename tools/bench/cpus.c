@@ -4,6 +4,7 @@
  * each does in the kernel is counted by the plugin (both run at once, and the clock is that
  * of the host); how long it takes is only told for want of better.
  */
+#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/wait.h>
@@ -226,7 +227,7 @@ static void run_pair(const struct pair_way *w)
 	struct row row = { .question = "two CPUs", .object = "eventfd", .name = w->name,
 			   .kind = w->kind, .n = 1, .k = 1 };
 	pthread_t thread;
-	double us[MOST_RUNS], begin;
+	double us[MOST_RUNS], begin, best = INFINITY;
 
 	p->way = w;
 	p->fd = MUST(eventfd(0, EFD_NONBLOCK));
@@ -247,7 +248,10 @@ static void run_pair(const struct pair_way *w)
 	for (i = 0; i < runs; i++) {
 		region_set(regions[i]);
 		put_row(&row, &us[i], 1, n);
+		if (us[i] < best)
+			best = us[i];
 	}
+	put_value(&row, "microseconds, noisy", best);
 	fflush(stdout);
 }
 
