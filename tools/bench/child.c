@@ -351,7 +351,7 @@ static void measure_life(const struct child_way *w, unsigned int siblings)
 	};
 
 	way = w;
-	/* Each a row, of which the cheapest counts: what else the kernel does meanwhile is in all. */
+	/* The cheapest of these rows counts: what else the kernel does meanwhile is in all. */
 	for (int i = 0; i < 5; i++)
 		measure(&row, whole_life, NULL);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ioevq info, top and run: the fdinfo of a queue, as another process may show it, and the headers of
- * a program. Which one the first byte tells.
+ * ioevq info, top and run: the fdinfo of a queue, as another process may show it, and the headers
+ * of a program. Which one the first byte tells.
  */
 #include <assert.h>
 #include <sys/mman.h>
