@@ -51,15 +51,14 @@ TEST_F(supervise_reload, added_removed_changed)
 
 TEST_F(supervise_reload, who_is_stopping_comes_back)
 {
-	static const char services[] =
-		"a: trap 'read x <fifo; exit 5' TERM; echo >>up; while :; do read x <never; done\n";
+	static const char begin[] = "trap 'read x <fifo; exit 5' TERM; echo >>up";
 
-	ASSERT_EQ(0, mkfifo("fifo", 0644) || mkfifo("never", 0644) || put("services", services));
+	ASSERT_EQ(0, mkfifo("fifo", 0644) || put_trapping(begin, ""));
 	ASSERT_TRUE(START(&self->s, "--stop-timeout", "10000"));
 	ASSERT_TRUE(eventually(exists("up")));
 	ASSERT_EQ(0, put("services", "") || kill(self->s.pid, SIGHUP));
 	ASSERT_TRUE(eventually(logged("a", "is not wanted any more")));
-	ASSERT_EQ(0, put("services", services) || kill(self->s.pid, SIGHUP));
+	ASSERT_EQ(0, put_trapping(begin, "") || kill(self->s.pid, SIGHUP));
 	ASSERT_TRUE(eventually(logged("supervise", "SIGHUP: 1 services") == 2));
 	EXPECT_EQ(1, logged("a", "started"));
 	ASSERT_EQ(0, put("fifo", "x\n"));

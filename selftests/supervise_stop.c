@@ -2,12 +2,6 @@
 /* ioevq supervise: how it stops, and what becomes of processes that services leave. */
 #include "supervised.h"
 
-/*
- * The rest of a service that waits for signals, once it has said so. Without a child: the
- * shell can lose a signal of one that it has just made.
- */
-#define SLEEP	"echo $$ >up; while :; do read x <never; done\n"
-
 FIXTURE(supervise_stop)
 {
 	struct supervised s;
@@ -29,7 +23,7 @@ FIXTURE_VARIANT_ADD(supervise_stop, first) {
 
 FIXTURE_SETUP(supervise_stop)
 {
-	ASSERT_EQ(0, supervised_begin(&self->s) || mkfifo("never", 0644));
+	ASSERT_EQ(0, supervised_begin(&self->s));
 	self->s.namespaces = variant->namespaces;
 }
 
@@ -41,10 +35,9 @@ FIXTURE_TEARDOWN(supervise_stop)
 
 TEST_F(supervise_stop, asks_services_to_stop)
 {
-	ASSERT_EQ(0, put("services",
-			 "a: trap 'echo bye >said; exit 7' TERM; " SLEEP
-			 "b: exec sleep 1000\n"
-			 "c: exit 1\n"));
+	ASSERT_EQ(0, put_trapping("trap 'echo bye >said; exit 7' TERM; echo $$ >up",
+				  "b: exec sleep 1000\n"
+				  "c: exit 1\n"));
 	ASSERT_TRUE(START(&self->s, "--backoff", "900..1000"));
 	ASSERT_TRUE(eventually(number_in("up") && logged("b", "started") &&
 			       logged("c", "exited 1")));
@@ -62,7 +55,7 @@ TEST_F(supervise_stop, kills_who_does_not)
 {
 	long long begin;
 
-	ASSERT_EQ(0, put("services", "a: trap '' TERM; " SLEEP));
+	ASSERT_EQ(0, put_trapping("trap '' TERM; echo $$ >up", ""));
 	ASSERT_TRUE(START(&self->s, "--stop-timeout", "0.5"));
 	ASSERT_TRUE(eventually(number_in("up")));
 	begin = now_ns();
@@ -74,7 +67,7 @@ TEST_F(supervise_stop, kills_who_does_not)
 
 TEST_F(supervise_stop, at_once_if_told_twice)
 {
-	ASSERT_EQ(0, put("services", "a: trap '' TERM; " SLEEP));
+	ASSERT_EQ(0, put_trapping("trap '' TERM; echo $$ >up", ""));
 	ASSERT_TRUE(START(&self->s, "--stop-timeout", "10000"));
 	ASSERT_TRUE(eventually(number_in("up")));
 	ASSERT_EQ(0, kill(self->s.pid, SIGINT));
@@ -101,7 +94,8 @@ TEST_F(supervise_stop, kills_the_rest_of_a_group)
 /* It has not heard that its service was told to stop. */
 TEST_F(supervise_stop, stops_what_is_born_meanwhile)
 {
-	ASSERT_EQ(0, put("services", "a: trap 'sleep 1000 & sleep 0.5; exit 3' TERM; " SLEEP));
+	ASSERT_EQ(0, put_trapping("trap 'sleep 1000 & sleep 0.5; exit 3' TERM; echo $$ >up",
+				  ""));
 	ASSERT_TRUE(START(&self->s, "--stop-timeout", "10000"));
 	ASSERT_TRUE(eventually(number_in("up")));
 	EXPECT_EQ(0, stops(&self->s));
@@ -138,9 +132,8 @@ TEST_F(supervise_stop, who_has_left_the_group_is_left_alone)
 
 TEST_F(supervise_stop, signals_are_passed_on)
 {
-	ASSERT_EQ(0, put("services",
-			 "a: for s in USR1 USR2 WINCH; do trap \"echo $s >>said\" $s; done; "
-			 SLEEP));
+	ASSERT_EQ(0, put_trapping("for s in USR1 USR2 WINCH; do trap \"echo $s >>said\" $s; done;"
+				  " echo $$ >up", ""));
 	ASSERT_TRUE(START(&self->s, NULL));
 	ASSERT_TRUE(eventually(number_in("up")));
 	ASSERT_EQ(0, kill(self->s.pid, SIGUSR1));
@@ -169,7 +162,7 @@ TEST_F(supervise_stop, orphans_are_reaped)
 
 TEST_F(supervise_stop, services_are_told_when_it_is_killed)
 {
-	ASSERT_EQ(0, put("services", "a: trap 'echo bye >said; exit 7' TERM; " SLEEP));
+	ASSERT_EQ(0, put_trapping("trap 'echo bye >said; exit 7' TERM; echo $$ >up", ""));
 	ASSERT_TRUE(START(&self->s, NULL));
 	ASSERT_TRUE(eventually(number_in("up")));
 	ASSERT_EQ(0, kill(self->s.pid, SIGKILL));

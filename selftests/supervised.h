@@ -56,6 +56,22 @@ static inline int put(const char *path, const char *text)
 	return ret;
 }
 
+/*
+ * The service "a" of the file services: @begin, and then it does what its traps say. By bash, as
+ * sh has nothing that waits for a signal and cannot miss it: it comes before sh has begun to
+ * wait, or to a child that sh is making. @rest: other services
+ */
+static inline int put_trapping(const char *begin, const char *rest)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text), "%s\nwhile :; do read -t 0.1 x <>never; done\n", begin);
+	if ((mkfifo("never", 0644) && errno != EEXIST) || put("trapping", text))
+		return -1;
+	snprintf(text, sizeof(text), "a: exec bash trapping\n%s", rest);
+	return put("services", text);
+}
+
 static inline long number_in(const char *path)
 {
 	const char *text = contents(path);
