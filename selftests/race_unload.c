@@ -9,7 +9,7 @@
 
 #define COPY		"/tmp/ioevq-race-unload.ko"
 #define ROUNDS		1000	/* of each variant */
-#define LEAST		20	/* however slow loading is */
+#define LEAST		10	/* however slow loading is */
 #define DELAYS		"release:500,put:200,worked:500,expire:100,slot:50,unwatch:100,closing:100"
 
 FIXTURE(race_unload)
