@@ -65,16 +65,22 @@ static inline int kind_bind(int type, unsigned int *port)
 	return fd;
 }
 
-static inline int kind_connect(int type, unsigned int port)
+static inline int kind_connect_by(int fd, unsigned int port)
 {
 	struct sockaddr_in a = {
 		.sin_family = AF_INET,
 		.sin_port = htons(port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
+
+	return connect(fd, (struct sockaddr *)&a, sizeof(a));
+}
+
+static inline int kind_connect(int type, unsigned int port)
+{
 	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 
-	if (connect(fd, (struct sockaddr *)&a, sizeof(a))) {
+	if (kind_connect_by(fd, port)) {
 		close(fd);
 		return -1;
 	}
@@ -162,15 +168,21 @@ static inline int gone_unix_listen(struct thing *t)
 	return kind_connect_unix(t) && errno == ECONNREFUSED ? 0 : -1;
 }
 
-static inline int make_tcp(struct thing *t)
+/* The peer, a socket, connects to it. */
+static inline int make_tcp_with(struct thing *t, int peer)
 {
-	int l = kind_bind(SOCK_STREAM, &t->port);
+	int l = kind_bind(SOCK_STREAM, &t->port), err = kind_connect_by(peer, t->port);
 
-	t->peer = kind_connect(SOCK_STREAM, t->port);
+	t->peer = peer;
 	kind_poll(l, POLLIN);
 	t->fd = accept4(l, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	close(l);
-	return t->peer < 0 || t->fd < 0;
+	return err || t->fd < 0;
+}
+
+static inline int make_tcp(struct thing *t)
+{
+	return make_tcp_with(t, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 }
 
 static inline int make_udp(struct thing *t)
