@@ -2,6 +2,7 @@
 /* Law 5 where more than one file, watch, queue, process or thread is involved. */
 #include "kinds_socket.h"
 #include "readiness.h"
+#include "scaled.h"
 
 FIXTURE(edge)
 {
@@ -295,6 +296,8 @@ TEST_F(edge, law_05_a_signalfd_dies_with_its_process)
 }
 
 #define ROUNDS	10000
+#define GO_ON	1
+#define STOP	2
 
 struct ping {
 	int there, back;
@@ -303,10 +306,9 @@ struct ping {
 static void *pinger(void *arg)
 {
 	struct ping *p = arg;
-	eventfd_t value;
-	int i;
+	eventfd_t value = GO_ON;
 
-	for (i = 0; i < ROUNDS; i++)
+	while (value == GO_ON)
 		if (eventfd_write(p->there, 1) || eventfd_read(p->back, &value))
 			break;
 	return NULL;
@@ -316,20 +318,23 @@ TEST_F_TIMEOUT(edge, law_05_no_change_is_lost, 600)
 {
 	struct ping p = { .there = self->fd, .back = eventfd(0, 0) };
 	struct ioevq_event ev;
+	bool more = true;
 	eventfd_t value;
 	pthread_t thread;
+	time_t end = 0;
 	int i;
 
 	ASSERT_EQ(0, watch(&self->q, self->fd, POLLIN, IOEVQ_POLL_EDGE, 1));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, pinger, &p));
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; more; i++) {
 		/* Exactly one event for each: sleeping for it, or from the ring. */
 		ASSERT_EQ(1, i % 4 ? next_event(&self->q, &ev) :
 				     eventually(ioevq_take(&self->q, &ev) == 1));
 		ASSERT_EQ(0, ev.data);
 		ASSERT_EQ(0, eventfd_read(self->fd, &value));
 		ASSERT_EQ(1, value);
-		ASSERT_EQ(0, eventfd_write(p.back, 1));
+		more = goes_on(i + 1, ROUNDS, &end);
+		ASSERT_EQ(0, eventfd_write(p.back, more ? GO_ON : STOP));
 	}
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 	EXPECT_TRUE(quiet(&self->q));
