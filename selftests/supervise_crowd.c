@@ -140,7 +140,7 @@ TEST_F_TIMEOUT(supervise_crowd, the_log_agrees_with_what_services_wrote, 500)
 }
 
 /* More end than the queue has room for while the supervisor cannot look. */
-TEST_F(supervise_crowd, all_end_at_once)
+TEST_F_TIMEOUT(supervise_crowd, all_end_at_once, 500)
 {
 	char *text = malloc(MANY * 32), *p = text;
 	int i, round;

@@ -12,6 +12,9 @@
 /* A period that does not come keeps the request after its event. */
 #define PERIOD		(INT64_MAX / 2)
 
+/* Then it is the events' turn: a start may take long, and who asks waits for some seconds only. */
+#define TURN		(SECOND / 50)
+
 static struct timer *first;
 static int64_t armed = NEVER;
 
@@ -62,6 +65,9 @@ int64_t timer_arm(void)
 	int64_t at = first ? first->at : NEVER;
 	struct ioevq_req req;
 
+	/* Some are left of the last turn: its event may have been taken. */
+	if (at <= now())
+		return at;
 	if (at == armed)
 		return IOEVQ_FOREVER;
 	ioevq_prep_timer_mod(&req, TAG(KIND_TIMER, 0), IOEVQ_TIMER_ABSTIME, at, PERIOD, 0);
@@ -78,5 +84,7 @@ void timer_run(void)
 	while ((timer = first) && timer->at <= until) {
 		timer_clear(timer);
 		timer->expired(timer);
+		if (now() - until >= TURN)
+			break;
 	}
 }
