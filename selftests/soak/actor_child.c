@@ -10,10 +10,19 @@ enum { IDLE, RUNS, CANCELS, DIES };
 static void let_end(struct slot *s, int status)
 {
 	struct ioevq_event ev = { .user_data = s->item };
+	struct patience p = {};
+	ssize_t n = 1;
 
-	if (status == SIGKILL)
+	if (status == SIGKILL) {
 		kill(s->pid, SIGKILL);
-	else if (write(s->fds[1], "x", 1) != 1)
+	} else {
+		/* The pipe needs a page, and the hog may have all of them for a while. */
+		do
+			n = write(s->fds[1], "x", 1);
+		while (n < 0 && errno == ENOMEM && wait_on(&p, 60));
+	}
+	ev.res = n < 0 ? -errno : n;
+	if (n != 1)
 		odd("a child that does not listen", &ev, s->pid);
 	close(s->fds[1]);
 	close(s->fds[0]);
