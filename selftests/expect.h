@@ -85,16 +85,19 @@ static inline long long now_ns(void)
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
-/* Evaluate a condition until it holds or the time is over. */
-#define eventually(cond)						\
+/* Evaluate a condition until it holds or the time is over; @between: what is done until then. */
+#define eventually_by(cond, between)					\
 ({									\
 	long long __end = now_ns() + BOUND_NS;				\
 	int __ret;							\
 									\
 	while (!(__ret = !!(cond)) && now_ns() < __end)			\
-		sched_yield();						\
+		between();						\
 	__ret;								\
 })
+
+/* Without sleep: a consumer would leave its slot to others. */
+#define eventually(cond)	eventually_by(cond, sched_yield)
 
 /* The first number in a file of /proc or /sys, or -1. */
 static inline long proc_number(const char *path)
