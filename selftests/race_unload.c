@@ -3,8 +3,6 @@
  * Law 11, module unload against the last close: another thread unloads it as soon as it can,
  * from before the close, which is that of a queue with everything under way.
  */
-#include <linux/kvm.h>
-
 #include "fixed.h"
 #include "kinds_socket.h"
 #include "race.h"
@@ -26,21 +24,6 @@ FIXTURE(race_unload)
 	int file;
 	char *buf;
 };
-
-/*
- * A virtual machine of KVM's keeps the scheduler's hooks on, for all that follows. Else each
- * round with a consumer would patch code that the other CPU is running, and QEMU 7.2 gets that
- * wrong now and then where it emulates both: the breakpoint that was there meanwhile stays in
- * what it has translated. Debug kernels have no KVM, and make few rounds.
- */
-__attribute__((constructor)) static void keep_hooks(void)
-{
-	int kvm = system("modprobe -q kvm_amd") ? -1 : open("/dev/kvm", O_RDWR | O_CLOEXEC);
-
-	if (kvm >= 0)
-		fcntl(ioctl(kvm, KVM_CREATE_VM, 0), F_SETFD, FD_CLOEXEC);
-	close(kvm);
-}
 
 /* @begin: keep the queue busy; the file of it is closed right after */
 FIXTURE_VARIANT(race_unload)
