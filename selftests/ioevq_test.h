@@ -30,7 +30,7 @@
 
 /* A bound for failures only: an emulated machine with a debug kernel is slow. */
 #undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT	180
+#define TEST_TIMEOUT_DEFAULT	400
 
 /*
  * How long anything may take before the test has failed. Only tests of the tests, which
