@@ -6,6 +6,7 @@
 #include "points.h"
 #include "readiness.h"
 #include "scaled.h"
+#include "served.h"
 
 #define WATCH	1
 #define DONE	0xd0eULL
@@ -258,96 +259,82 @@ TEST_F(busy, law_14_a_full_table_of_descriptors)
 	close(fd);
 }
 
-/* A queue that takes long to be polled: it looks at all of its files, none of which is ready. */
-FIXTURE(slow)
+/* It becomes ready while it is looked at, and is not found ready. */
+FIXTURE(late)
 {
-	struct ioevq inner;
-	struct ioevq outer;
-	int fds[400];
-	unsigned int go;	/* rounds begun */
-	unsigned int delay_ns;
+	struct ioevq q;
+	struct served file;
 };
 
-FIXTURE_SETUP(slow)
+FIXTURE_VARIANT(late)
 {
-	unsigned int i;
+	unsigned int mode;
+};
 
-	ASSERT_EQ(0, ioevq_open(&self->inner, 4, 0));
-	ASSERT_EQ(0, ioevq_open(&self->outer, 4, 0));
-	for (i = 0; i < ARRAY_SIZE(self->fds); i++) {
-		self->fds[i] = eventfd(0, EFD_NONBLOCK);
-		ASSERT_EQ(0, watch(&self->inner, self->fds[i], POLLIN,
-				   IOEVQ_POLL_EDGE | IOEVQ_POLL_CONFIRM, i));
-	}
-	ASSERT_EQ(0, watch(&self->outer, self->inner.fd, POLLIN, IOEVQ_POLL_DISPATCH, WATCH));
+FIXTURE_VARIANT_ADD(late, edge) { IOEVQ_POLL_EDGE };
+FIXTURE_VARIANT_ADD(late, level) { IOEVQ_POLL_LEVEL };
+FIXTURE_VARIANT_ADD(late, dispatch) { IOEVQ_POLL_DISPATCH };
+
+FIXTURE_SETUP(late)
+{
+	ASSERT_EQ(0, ioevq_open(&self->q, 16, 0));
+	ASSERT_EQ(0, served_make(&self->file));
 }
 
-FIXTURE_TEARDOWN(slow)
+FIXTURE_TEARDOWN(late)
 {
-	ioevq_close(&self->inner);
-	ioevq_close(&self->outer);
+	(void)variant;
+	ioevq_close(&self->q);
+	EXPECT_EQ(0, served_end(&self->file));
 }
 
-#define ROUNDS	40
-
-static void *post_in_time(void *arg)
+/* The order of these tests is that of a watch's life: it is added, ... */
+TEST_F(late, law_05_ready_while_it_is_added)
 {
-	struct _test_data_slow *self = arg;
-	unsigned int round;
-	long long end;
-
-	for (round = 1; round <= ROUNDS; round++) {
-		while (__atomic_load_n(&self->go, __ATOMIC_ACQUIRE) < round)
-			sched_yield();
-		end = now_ns() + self->delay_ns;
-		while (now_ns() < end)
-			;
-		if (ioevq_post(&self->inner, round, 0, 0))
-			return self;
-	}
-	return NULL;
+	self->file.late = 1;
+	ASSERT_EQ(0, watch(&self->q, self->file.fd, POLLIN, variant->mode, WATCH));
+	EXPECT_EQ(0, self->file.late);
+	EXPECT_EQ(POLLIN, announced(&self->q, WATCH));
 }
 
-/* The other queue is told, and rests; then all files have to be looked at again. */
-static int make_slow(struct _test_data_slow *self)
+/* ... a consumer looks at its file, since who wakes it does not say what it is ready for, ... */
+TEST_F(late, law_05_ready_during_a_look)
 {
-	eventfd_t value;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(self->fds); i++)
-		if (eventfd_write(self->fds[i], 1) || eventfd_read(self->fds[i], &value))
-			return -1;
-	return 0;
+	ASSERT_EQ(0, watch(&self->q, self->file.fd, POLLIN, variant->mode, WATCH));
+	ASSERT_TRUE(quiet(&self->q));
+	self->file.late = 1;
+	ASSERT_EQ(0, served_notify(&self->file));
+	EXPECT_EQ(POLLIN, announced(&self->q, WATCH));
+	EXPECT_EQ(0, self->file.late);
 }
 
-/* A change announces what was there before it looked and what comes while it does. */
-TEST_F(slow, law_05_ready_during_a_change)
+/* ... and it is changed. */
+TEST_F(late, law_05_ready_during_a_change)
 {
-	unsigned int round, took = 0;
-	struct ioevq_event ev;
-	pthread_t thread;
-	void *err;
+	ASSERT_EQ(0, watch(&self->q, self->file.fd, POLLIN, variant->mode, WATCH));
+	ASSERT_TRUE(quiet(&self->q));
+	self->file.late = 1;
+	ASSERT_EQ(0, change(&self->q, self->file.fd, POLLIN, variant->mode, -1));
+	EXPECT_EQ(0, self->file.late);
+	EXPECT_EQ(POLLIN, announced(&self->q, WATCH));
+}
 
-	ASSERT_EQ(0, ioevq_post(&self->inner, 0, 0, 0));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, post_in_time, self));
-	for (round = 1; round <= ROUNDS; round++) {
-		long long start;
-
-		ASSERT_EQ(POLLIN, announced(&self->outer, WATCH));
-		ASSERT_EQ(1, next_event(&self->inner, &ev));
-		EXPECT_EQ(round - 1, ev.user_data);
-		ASSERT_EQ(0, make_slow(self));
-		/* At all times of a look, from its beginning to its end. */
-		self->delay_ns = (unsigned long long)took * round / ROUNDS;
-		__atomic_store_n(&self->go, round, __ATOMIC_RELEASE);
-		start = now_ns();
-		ASSERT_EQ(0, change(&self->outer, self->inner.fd, POLLIN, IOEVQ_POLL_DISPATCH,
-				    WATCH));
-		took = now_ns() - start;
-	}
-	EXPECT_EQ(POLLIN, announced(&self->outer, WATCH));
-	ASSERT_EQ(0, pthread_join(thread, &err));
-	EXPECT_EQ(NULL, err);
+/* The same for one that was announced, and sleeps until then if it is of DISPATCH. */
+TEST_F(late, law_05_ready_while_it_is_armed_again)
+{
+	ASSERT_EQ(0, watch(&self->q, self->file.fd, POLLIN, variant->mode, WATCH));
+	self->file.ready = POLLIN;
+	ASSERT_EQ(0, served_notify(&self->file));
+	ASSERT_EQ(POLLIN, announced(&self->q, WATCH));
+	self->file.ready = 0;
+	ASSERT_TRUE(nothing(&self->q));
+	self->file.late = 1;
+	ASSERT_EQ(0, change(&self->q, self->file.fd, POLLIN, variant->mode, WATCH + 1));
+	EXPECT_EQ(0, self->file.late);
+	EXPECT_EQ(POLLIN, announced(&self->q, WATCH + 1));
+	/* It is told of once, but for who asks for more. */
+	EXPECT_EQ(variant->mode == IOEVQ_POLL_LEVEL ? 1 : 0,
+		  ioevq_wait(&self->q, &(struct ioevq_event){}, 1, 1, 0));
 }
 
 TEST_HARNESS_MAIN
