@@ -87,19 +87,31 @@ long kernel_memory(void)
 	return sum;
 }
 
-/* How often somebody in the cgroup had to reclaim before it had more. */
-unsigned long pressure(void)
+/* How often this has happened to the cgroup; -1: there was not even memory to look. */
+static unsigned long count_of(const char *event)
 {
 	FILE *f = fopen(CGROUPS "soak/memory.events", "re");
-	unsigned long n = 0, value;
+	unsigned long n = -1, value;
 	char name[32];
 
 	while (f && fscanf(f, "%31s %lu", name, &value) == 2)
-		if (!strcmp(name, "max"))
+		if (!strcmp(name, event))
 			n = value;
 	if (f)
 		fclose(f);
 	return n;
+}
+
+/* How often somebody had to reclaim before it had more. */
+unsigned long pressure(void)
+{
+	return count_of("max");
+}
+
+/* How often that was in vain. */
+unsigned long exhausted(void)
+{
+	return count_of("oom");
 }
 
 /* Back where it was, once all that is freed later is. */

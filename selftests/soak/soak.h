@@ -106,6 +106,7 @@ struct slot {
 	pid_t pid;
 	char *buf;
 	size_t len, done;
+	unsigned long exhausted;	/* before it was submitted */
 };
 
 uint64_t random_of(struct me *me, uint64_t n);
@@ -147,6 +148,7 @@ bool set_file(const char *path, const char *text);
 void protect(void);
 pid_t hog(uint64_t seed, bool greedy);
 unsigned long pressure(void);
+unsigned long exhausted(void);
 long kernel_memory(void);
 bool settles(long baseline_kb, long bound_kb, long *now_kb);
 
