@@ -146,6 +146,11 @@ int64_t post_result(uint64_t item)
 	return item % 65536;
 }
 
+static bool is_final(const struct ioevq_event *ev)
+{
+	return ev->res == -ECANCELED || ev->flags & IOEVQ_EVENT_CLOSED;
+}
+
 static bool is_right(const struct ioevq_event *ev)
 {
 	switch (KIND(ev->user_data)) {
@@ -154,6 +159,8 @@ static bool is_right(const struct ioevq_event *ev)
 	case KIND_CHILD:
 		return ev->res == -ECANCELED || (ev->res > 0 &&
 		       IOEVQ_CHILD_STATUS(ev->data) == child_status(ev->user_data));
+	case KIND_EDGE:
+		return is_final(ev) != !!(ev->flags & IOEVQ_EVENT_MORE);
 	default:
 		return ev->res >= INT32_MIN && ev->res <= INT32_MAX;
 	}
@@ -161,9 +168,7 @@ static bool is_right(const struct ioevq_event *ev)
 
 static uint64_t entry_for(const struct ioevq_event *ev)
 {
-	bool ended = ev->res == -ECANCELED || ev->flags & IOEVQ_EVENT_CLOSED;
-
-	return ENTRY(ev->user_data, ended ? STATE_CANCELLED : STATE_DELIVERED, ev->res);
+	return ENTRY(ev->user_data, is_final(ev) ? STATE_CANCELLED : STATE_DELIVERED, ev->res);
 }
 
 /* A consumer has taken it. One atomic operation: no death can come in between. */
@@ -186,12 +191,17 @@ void take_note(const struct ioevq_event *ev)
 		odd("told of twice, or never started", ev, old);
 }
 
-/* It was in the hands of one who died, and nobody else has it. */
+/*
+ * It was in the hands of one who died, and nobody else has it. Or it is of two: its place in the
+ * ring was filled anew while it was copied, which the kernel, too, finds out afterwards. Of most
+ * things somebody else has the only event then; of an edge there may be more to come.
+ */
 bool recover(const struct ioevq_event *ev)
 {
 	uint64_t old;
 
-	return book_of(ev->user_data) && change(ev->user_data, &old, entry_for(ev));
+	return book_of(ev->user_data) && ev->op == ops[KIND(ev->user_data)] && is_right(ev) &&
+	       change(ev->user_data, &old, entry_for(ev));
 }
 
 /* How many things of the actors of a queue had their final event. */

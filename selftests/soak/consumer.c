@@ -44,6 +44,7 @@ static int take_mapped(const struct ioevq *q, struct hand *h)
 	uint64_t head = __atomic_load_n(&q->ring->head, __ATOMIC_ACQUIRE);
 	const struct ioevq_event *ev = &q->slots[head & q->mask];
 	struct ioevq_event *mine = &h->evs[0];
+	uint64_t name;
 
 	if (__atomic_load_n(&q->ring->flags, __ATOMIC_RELAXED) ||
 	    head == __atomic_load_n(&q->ring->tail, __ATOMIC_ACQUIRE))
@@ -52,8 +53,13 @@ static int take_mapped(const struct ioevq *q, struct hand *h)
 	mine->op = ev->op;
 	mine->flags = ev->flags;
 	mine->data = ev->data;
+	name = ev->user_data;
+	/* Whose place is filled anew meanwhile was taken by another. */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (__atomic_load_n(&q->ring->head, __ATOMIC_RELAXED) != head)
+		return 0;
 	/* The name last: what has none is no event. */
-	__atomic_store_n(&mine->user_data, ev->user_data, __ATOMIC_RELEASE);
+	__atomic_store_n(&mine->user_data, name, __ATOMIC_RELEASE);
 	if (__atomic_compare_exchange_n(&q->ring->head, &head, head + 1, false, __ATOMIC_SEQ_CST,
 					__ATOMIC_ACQUIRE))
 		return 1;
