@@ -222,7 +222,8 @@ TEST_F(trace, a_process_that_has_ended)
 }
 
 /* Who was killed leaves an instance, and the next one removes it. */
-TEST_F(trace, nothing_is_left)
+/* Four times all events of the kernel: on one with all its debugging that is minutes. */
+TEST_F_TIMEOUT(trace, nothing_is_left, 900)
 {
 	char path[96];
 
