@@ -160,10 +160,46 @@ static inline void store_end(struct store *s)
 	rmdir(s->dir);
 }
 
-/* What is read next comes from the device, if there is one. */
+/* Is nothing of it in memory? */
+static inline bool store_is_cool(const struct store *s)
+{
+	uint64_t size = 0;
+	unsigned char *in;
+	struct stat st;
+	bool cool;
+	size_t i;
+	void *p;
+
+	if (fstat(s->fd, &st))
+		return false;
+	size = st.st_size;
+	if (S_ISBLK(st.st_mode) && ioctl(s->fd, BLKGETSIZE64, &size))
+		return false;
+	if (!size)
+		return true;
+	p = mmap(NULL, size, PROT_READ, MAP_SHARED, s->fd, 0);
+	in = calloc(size / 4096 + 1, 1);
+	cool = p != MAP_FAILED && in && !mincore(p, size, in);
+	for (i = 0; cool && i <= size / 4096; i++)
+		cool = !(in[i] & 1);
+	free(in);
+	if (p != MAP_FAILED)
+		munmap(p, size);
+	return cool;
+}
+
+/*
+ * What is read next comes from the device, if there is one. Not every page goes at once: who
+ * writes it back may have it in hand a moment longer than fsync() waits (folio_end_writeback()
+ * in mm/filemap.c).
+ */
 static inline int store_cool(struct store *s)
 {
-	return fsync(s->fd) || posix_fadvise(s->fd, 0, 0, POSIX_FADV_DONTNEED);
+	if (fsync(s->fd))
+		return -1;
+	if (!s->mnt[0] && strncmp(s->file, "/dev/", 5))
+		return 0;
+	return !eventually(!posix_fadvise(s->fd, 0, 0, POSIX_FADV_DONTNEED) && store_is_cool(s));
 }
 
 /* Its result, or the error of its submission; INT64_MIN if the event is not it. */
