@@ -75,6 +75,7 @@ static bool begin_read(struct me *me, struct slot *s)
 
 	ioevq_prep_read(&req, s->fds[0], s->buf + MOST / 2 + s->done, MOST / 2 - s->done,
 			IOEVQ_POSITION, 0);
+	s->exhausted = exhausted();
 	return begin(me, &req, KIND_RECV, &s->item);
 }
 
@@ -154,6 +155,15 @@ static bool lost_heart(struct slot *s)
 	return true;
 }
 
+/*
+ * Did it take nothing, for want of memory? The pages that it goes to are new, and one that a copy
+ * cannot have is EFAULT: kernelmode_fixup_or_oops() in arch/x86/mm/fault.c.
+ */
+static bool had_no_memory(const struct slot *s, int res)
+{
+	return res == -ENOMEM || (res == -EFAULT && exhausted() != s->exhausted);
+}
+
 /* The next part of what is sent, or its end. */
 static bool step_stream(struct me *me, struct slot *s)
 {
@@ -170,7 +180,7 @@ static bool step_stream(struct me *me, struct slot *s)
 	if (outcome(s->item, &res) == STATE_OPEN)
 		return lost_heart(s);
 	end(&s->item, &res);
-	if (res == -ENOMEM || (!res && s->done == s->len))
+	if (had_no_memory(s, res) || (!res && s->done == s->len))
 		return true;
 	for (i = s->done; res > 0 && i < s->done + res; i++)
 		if (s->buf[MOST / 2 + i] != (char)(i * 7 + s->len))
