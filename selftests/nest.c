@@ -287,6 +287,26 @@ TEST_F(nest, law_14_too_deep)
 		ioevq_close(&q[i]);
 }
 
+/* A way that is as long as one that was found is none the longer. */
+TEST_F(nest, law_14_two_ways)
+{
+	struct ioevq q[4];
+	int i;
+
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, ioevq_open(&q[i], 16, 0));
+	/* From 3 to 0, by 1 and by 2. */
+	for (i = 1; i < 3; i++) {
+		ASSERT_EQ(0, watch_in_row(&q[i], q[0].fd, 1));
+		ASSERT_EQ(0, watch_in_row(&q[3], q[i].fd, 2));
+	}
+	EXPECT_EQ(-ELOOP, watch_in_row(&self->outer, q[3].fd, 2));
+	EXPECT_EQ(0, watch_in_row(&self->outer, q[3].fd, 3));
+	EXPECT_EQ(-ELOOP, watch_in_row(&q[0], self->q.fd, 3));
+	for (i = 0; i < 4; i++)
+		ioevq_close(&q[i]);
+}
+
 /* So many that to look through them would take long. */
 TEST_F(nest, law_14_too_many)
 {
