@@ -279,6 +279,7 @@ TEST_F(child, law_10_every_queue_and_watch_is_told)
 TEST_F(child, law_10_so_many_are_told)
 {
 	struct ioevq_event ev;
+	struct ioevq_req req;
 	struct ioevq other;
 	pid_t which;
 	int i;
@@ -290,6 +291,12 @@ TEST_F(child, law_10_so_many_are_told)
 		ASSERT_EQ(0, watch_child(i & 1 ? &self->q : &other, which, 0, 1));
 	EXPECT_EQ(-EBUSY, watch_child(&self->q, which, 0, 2));
 	EXPECT_EQ(-EBUSY, watch_child(&other, which, 0, 2));
+	/* Who wants to know of its stops is told as the parent is. */
+	if (variant->any) {
+		ioevq_prep_child(&req, self->c.pid, 0, 2);
+		req.op_flags = IOEVQ_CHILD_STOPPED;
+		EXPECT_EQ(-EBUSY, submit(&other, &req));
+	}
 	EXPECT_EQ(32, requests(&self->q));
 	ASSERT_EQ(0, let_go(&self->c));
 	for (i = 0; i < 64; i++) {
