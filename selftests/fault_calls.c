@@ -109,6 +109,52 @@ static int after_first_use(void *called, long ret)
 FIXTURE_VARIANT_ADD(fault_call, first_use)
 	CALL(2, 1, before_setup, call_first_use, after_first_use);
 
+static long call_first_limit(void *called)
+{
+	struct called *c = called;
+
+	return ioevq_set_concurrency(&(struct ioevq){ .fd = c->fd }, 2);
+}
+
+static int after_first_limit(void *called, long ret)
+{
+	struct called *c = called;
+	struct ioevq_info info = { .size = sizeof(info) };
+
+	if (ioctl(c->fd, IOEVQ_IOC_INFO, &info) || info.concurrency != (ret ? IOEVQ_UNLIMITED : 2))
+		return -1;
+	return after_open(called, c->fd);
+}
+
+FIXTURE_VARIANT_ADD(fault_call, first_use_by_limit)
+	CALL(2, 1, before_setup, call_first_limit, after_first_limit);
+
+static int before_first_read(void *called)
+{
+	struct called *c = called;
+
+	return before_setup(c) || fcntl(c->fd, F_SETFL, O_NONBLOCK);
+}
+
+static long call_first_read(void *called)
+{
+	struct called *c = called;
+	long ret = or_errno(read(c->fd, c->evs, sizeof(c->evs)));
+
+	return ret == -EAGAIN ? 0 : ret ?: -EPROTO;
+}
+
+static int after_first_read(void *called, long ret)
+{
+	struct called *c = called;
+
+	/* There is nothing to copy. */
+	return (ret && ret != -ENOMEM) || after_open(called, c->fd);
+}
+
+FIXTURE_VARIANT_ADD(fault_call, first_use_by_read)
+	CALL(2, 0, before_first_read, call_first_read, after_first_read);
+
 static long call_mmap(void *called)
 {
 	struct called *c = called;
