@@ -208,28 +208,33 @@ TEST_F(linger, law_11_of_a_process_that_is_killed)
 	close(t.peer);
 }
 
+/* Two more than a queue has for nothing (MAX_FREE in module/release.c). */
+#define MOST_AT_ONCE	66
+
 struct closer {
 	struct ioevq q;
-	struct thing t[2];
+	struct thing t[MOST_AT_ONCE];
+	unsigned int nr;
 	pid_t tid;
 	int ret;
 	pthread_t thread;
 };
 
-/* Closes both, and goes to sleep until he is told of it. */
-static void *close_both(void *arg)
+/* Closes them, and goes to sleep until he is told of it. */
+static void *close_all(void *arg)
 {
 	struct closer *c = arg;
-	struct ioevq_event evs[2];
-	struct ioevq_req reqs[2];
+	struct ioevq_event evs[MOST_AT_ONCE];
+	struct ioevq_req reqs[MOST_AT_ONCE];
 	struct ioevq_enter enter = {
-		.reqs = (uintptr_t)reqs, .nr_reqs = 2, .events = (uintptr_t)evs, .min = 2, .max = 2,
-		.timeout_ns = BOUND_NS,
+		.reqs = (uintptr_t)reqs, .nr_reqs = c->nr, .events = (uintptr_t)evs, .min = c->nr,
+		.max = c->nr, .timeout_ns = BOUND_NS,
 	};
+	unsigned int i;
 
 	__atomic_store_n(&c->tid, gettid(), __ATOMIC_RELEASE);
-	ioevq_prep_close(&reqs[0], c->t[0].fd, 1);
-	ioevq_prep_close(&reqs[1], c->t[1].fd, 2);
+	for (i = 0; i < c->nr; i++)
+		ioevq_prep_close(&reqs[i], c->t[i].fd, i);
 	c->ret = ioevq_enter(&c->q, &enter);
 	return NULL;
 }
@@ -237,34 +242,72 @@ static void *close_both(void *arg)
 /* Whoever looked at the descriptors might have the last reference, for a moment, and linger. */
 static int has_closed(const struct closer *c)
 {
-	return query(&c->q).available == 2 && is_asleep(__atomic_load_n(&c->tid, __ATOMIC_ACQUIRE));
+	return query(&c->q).available == c->nr &&
+	       is_asleep(__atomic_load_n(&c->tid, __ATOMIC_ACQUIRE));
+}
+
+static int closer_make(struct closer *c, unsigned int nr)
+{
+	char x;
+
+	memset(c, 0, sizeof(*c));
+	if (ioevq_open(&c->q, 128, 0))
+		return -1;
+	for (; c->nr < nr; c->nr++)
+		/* With something to read it would be a reset. */
+		if (make_lingering(&c->t[c->nr]) || read(c->t[c->nr].fd, &x, 1) != 1)
+			return -1;
+	return 0;
+}
+
+/* The peers see the end. */
+static int closer_end(struct closer *c)
+{
+	char buf[4096];
+	unsigned int i;
+
+	for (i = 0; i < c->nr; i++) {
+		if (!eventually(recv(c->t[i].peer, buf, sizeof(buf), MSG_DONTWAIT) == 0))
+			return -1;
+		close(c->t[i].peer);
+	}
+	return pthread_join(c->thread, NULL);
 }
 
 /* The queue is there for its other users: those who submit, too. */
 TEST_F(linger, law_02_those_who_close_keep_nobody)
 {
 	int fd = eventfd(1, EFD_CLOEXEC), i;
-	struct closer c = {};
-	char buf[4096];
+	struct closer c;
 
-	ASSERT_EQ(0, ioevq_open(&c.q, 8, 0));
-	for (i = 0; i < 2; i++) {
-		ASSERT_EQ(0, make_lingering(&c.t[i]));
-		/* Or it would be a reset. */
-		ASSERT_EQ(1, read(c.t[i].fd, buf, 1));
-	}
-	ASSERT_EQ(0, pthread_create(&c.thread, NULL, close_both, &c));
+	ASSERT_EQ(0, closer_make(&c, 2));
+	ASSERT_EQ(0, pthread_create(&c.thread, NULL, close_all, &c));
 	ASSERT_TRUE(eventually(has_closed(&c)));
 	for (i = 0; i < 100; i++)
 		ASSERT_EQ(0, watch(&c.q, fd, POLLIN, IOEVQ_POLL_ONESHOT, i));
 	EXPECT_EQ(102, query(&c.q).available);
-	for (i = 0; i < 2; i++)
-		ASSERT_TRUE(eventually(recv(c.t[i].peer, buf, sizeof(buf), MSG_DONTWAIT) == 0));
-	ASSERT_EQ(0, pthread_join(c.thread, NULL));
+	ASSERT_EQ(0, closer_end(&c));
 	EXPECT_EQ(2, c.ret);
-	for (i = 0; i < 2; i++)
-		close(c.t[i].peer);
 	close(fd);
+	ioevq_close(&c.q);
+}
+
+/* Files that take long count as requests then; where that is too many their closer waits. */
+TEST_F(linger, law_13_files_that_linger_are_counted)
+{
+	long limit = get_param("max_requests");
+	struct closer c;
+
+	ASSERT_EQ(0, closer_make(&c, MOST_AT_ONCE));
+	/* One for each to be closed, and for one file of two. */
+	ASSERT_EQ(0, set_param("max_requests", MOST_AT_ONCE + 1));
+	ASSERT_EQ(0, pthread_create(&c.thread, NULL, close_all, &c));
+	EXPECT_TRUE(eventually(has_closed(&c)));
+	EXPECT_EQ(1, requests(&c.q));
+	EXPECT_EQ(0, set_param("max_requests", limit));
+	ASSERT_EQ(0, closer_end(&c));
+	EXPECT_EQ(MOST_AT_ONCE, c.ret);
+	EXPECT_TRUE(eventually(requests(&c.q) == 0));
 	ioevq_close(&c.q);
 }
 
