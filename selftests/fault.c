@@ -6,8 +6,13 @@
 #include "fault.h"
 #include "fixed.h"
 #include "kinds_socket.h"
+#include "loaded.h"
+#include "readiness.h"
+#include "served.h"
 
 #define FENCE	100
+
+#define TRACE_TAKE	"/sys/kernel/tracing/events/ioevq/ioevq_take/enable"
 
 FIXTURE(fault)
 {
@@ -23,12 +28,18 @@ FIXTURE_VARIANT(fault)
 	int op;
 	bool any;
 	bool fixed;
+	bool stream;
 };
 
 static int make_file(struct thing *t)
 {
 	t->fd = open("/tmp", O_TMPFILE | O_RDWR, 0600);
 	return t->fd < 0 || ftruncate(t->fd, 65536);
+}
+
+static int make_pty_master(struct thing *t)
+{
+	return make_pty(&t->fd, &t->peer);
 }
 
 FIXTURE_VARIANT_ADD(fault, poll_eventfd) {
@@ -41,6 +52,14 @@ FIXTURE_VARIANT_ADD(fault, poll_tcp) {
 
 FIXTURE_VARIANT_ADD(fault, poll_fifo) {
 	.make = make_fifo_rdwr, .op = IOEVQ_OP_POLL
+};
+
+FIXTURE_VARIANT_ADD(fault, poll_terminals_master) {
+	.make = make_pty_master, .op = IOEVQ_OP_POLL
+};
+
+FIXTURE_VARIANT_ADD(fault, read_that_waits) {
+	.make = make_fifo_rdwr, .op = IOEVQ_OP_READ, .stream = true
 };
 
 FIXTURE_VARIANT_ADD(fault, read) {
@@ -98,7 +117,8 @@ FIXTURE_SETUP(fault)
 		ioevq_prep_fsync(req, self->t.fd, 0, 2);
 		break;
 	default:
-		ioevq_prep_rw(req, variant->op, self->t.fd, self->buf, sizeof(self->buf), 0, 2);
+		ioevq_prep_rw(req, variant->op, self->t.fd, self->buf, sizeof(self->buf),
+			      variant->stream ? IOEVQ_POSITION : 0, 2);
 		if (variant->fixed) {
 			ASSERT_EQ(0, register_one(&self->q, self->buf, sizeof(self->buf)));
 			req->op_flags = IOEVQ_RW_FIXED;
@@ -188,6 +208,191 @@ TEST(law_11_a_queue_that_cannot_be_opened)
 	EXPECT_EQ(0, ret);
 	EXPECT_LT(5, failures);
 	EXPECT_TRUE(eventually(module_users() == users));
+}
+
+/* Loading takes hundreds, most of them the kernel's own. Those of the module are the last. */
+#define LAST_CHANCES	66
+
+/* A module that cannot be loaded leaves nothing behind either, and can be loaded the next time. */
+TEST(law_11_a_module_that_cannot_be_loaded)
+{
+	int ko = module_open(), n, last, ret, refused = 0;
+	char text[16] = "";
+
+	make_faults();
+	ASSERT_LE(0, ko);
+	ASSERT_EQ(0, module_unload());
+	fail_nth(MOST_CHANCES);
+	ASSERT_EQ(0, module_load(ko, module_params()));
+	ASSERT_LT(0, pread(fail_fd, text, sizeof(text) - 1, 0));
+	fail_nth(0);
+	last = MOST_CHANCES - atoi(text);
+	ASSERT_LT(LAST_CHANCES, last);
+	for (n = last; n > last - LAST_CHANCES; n--) {
+		if (!access("/dev/ioevq", F_OK))
+			ASSERT_EQ(0, module_unload());
+		fail_nth(n);
+		ret = module_load(ko, module_params());
+		has_failed();
+		ASSERT_TRUE(!ret || is_fault(ret))
+			TH_LOG("chance %d: %d", n, ret);
+		/* There, or not: never a part of it. */
+		ASSERT_EQ(!ret, !access("/dev/ioevq", F_OK));
+		ASSERT_EQ(!ret, !access("/sys/module/ioevq", F_OK));
+		refused += !!ret;
+	}
+	TH_LOG("%d of the last %d of %d chances", refused, LAST_CHANCES, last);
+	/* The device, the close hook's group, the workqueues, caches of several sizes. */
+	EXPECT_LE(6, refused);
+	if (ret)
+		ASSERT_EQ(0, module_load(ko, module_params()));
+	close(ko);
+}
+
+FIXTURE(fault_table)
+{
+	struct ioevq q;
+};
+
+FIXTURE_SETUP(fault_table)
+{
+	make_faults();
+	ASSERT_EQ(0, ioevq_open(&self->q, 256, 0));
+}
+
+FIXTURE_TEARDOWN(fault_table)
+{
+	ioevq_close(&self->q);
+}
+
+/* Enough for the table of requests to grow twice (module/index.c). */
+#define MANY_REQUESTS	200
+
+/* Without memory it does not grow: everything is found all the same, only later. */
+TEST_F_TIMEOUT(fault_table, law_01_a_table_that_cannot_grow, 600)
+{
+	int n, i, ret, failed = 0;
+	struct ioevq_req req;
+
+	for (n = 1; n <= 16; n++) {
+		for (i = 0; i < MANY_REQUESTS; i++) {
+			ioevq_prep_timer(&req, 0, 3600 * 1000000000LL, 0, i);
+			fail_nth(n);
+			ret = submit(&self->q, &req);
+			failed += has_failed();
+			if (!ret)
+				continue;
+			ASSERT_TRUE(is_fault(ret));
+			/* A copy that failed: it may be that of the answer. */
+			if (requests(&self->q) == (unsigned int)i)
+				ASSERT_EQ(0, submit(&self->q, &req));
+		}
+		ASSERT_EQ(MANY_REQUESTS, requests(&self->q));
+		for (i = 0; i < MANY_REQUESTS; i++) {
+			ioevq_prep_cancel(&req, IOEVQ_CANCEL_USER_DATA, i, -1, 0, FENCE);
+			ASSERT_EQ(0, submit(&self->q, &req));
+			EXPECT_NEXT(&self->q, IOEVQ_OP_TIMER, i, -ECANCELED);
+			EXPECT_NEXT(&self->q, IOEVQ_OP_CANCEL, FENCE, 1);
+		}
+		ASSERT_TRUE(quiet(&self->q));
+		/* It never becomes smaller. */
+		ioevq_close(&self->q);
+		ASSERT_EQ(0, ioevq_open(&self->q, 256, 0));
+	}
+	EXPECT_LT(0, failed);
+}
+
+/* The memory for it goes while the request is under way: it stands, and is counted. */
+TEST_F(fault_table, law_02_a_result_that_cannot_be_told)
+{
+	int64_t *results = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				-1, 0);
+	struct ioevq_enter enter = { .nr_reqs = 2, .results = (uintptr_t)results };
+	struct ioevq_req reqs[2];
+	struct served file = {};
+
+	ASSERT_NE(MAP_FAILED, results);
+	ASSERT_EQ(0, served_make(&file));
+	ASSERT_EQ(0, watch(&self->q, file.fd, POLLIN, IOEVQ_POLL_LEVEL, 1));
+	ioevq_prep_poll_mod(&reqs[0], file.fd, POLLIN, IOEVQ_POLL_LEVEL, 2, 0);
+	reqs[0].flags = IOEVQ_REQ_SKIP_SUCCESS;
+	ioevq_prep_nop(&reqs[1], 3);
+	enter.reqs = (uintptr_t)reqs;
+	file.gone = results;
+	EXPECT_EQ(-EFAULT, ioevq_enter(&self->q, &enter));
+	EXPECT_EQ(NULL, file.gone);
+	EXPECT_EQ(1, enter.submitted);
+	ASSERT_TRUE(quiet(&self->q));
+	/* It has its new name. */
+	file.ready = POLLIN;
+	ASSERT_EQ(0, served_notify(&file));
+	EXPECT_EQ(POLLIN, announced(&self->q, 2));
+	EXPECT_EQ(0, served_end(&file));
+	munmap(results, PAGE);
+}
+
+/* Who is next in the line begins to wait in a consumer's hands: without memory it ends there. */
+TEST_F(fault_table, law_01_a_stream_that_cannot_wait)
+{
+	struct thing t = { .fd = -1, .peer = -1, .aux = -1 };
+	struct ioevq_event ev;
+	struct ioevq_req req;
+	int n, i, refused = 0;
+	char buf[2];
+
+	ASSERT_EQ(0, make_fifo_rdwr(&t));
+	for (n = 1; n <= 8; n++) {
+		int taken, res[2] = {}, finals = 0;
+
+		for (i = 0; i < 2; i++) {
+			ioevq_prep_read(&req, t.fd, buf + i, 1, IOEVQ_POSITION, i);
+			ASSERT_EQ(0, submit(&self->q, &req));
+		}
+		ASSERT_EQ(1, write(t.fd, "x", 1));
+		fail_nth(n);
+		taken = enter_wait(&self->q, &ev, 1, 1, BOUND_NS);
+		has_failed();
+		ASSERT_TRUE(taken == 1 || is_fault(taken));
+		if (taken < 0)
+			ASSERT_EQ(1, next_event(&self->q, &ev));
+		ASSERT_EQ(0, ioevq_cancel_all(&self->q, FENCE));
+		for (; ev.user_data != FENCE; finals++) {
+			ASSERT_GT(2, ev.user_data);
+			ASSERT_EQ(0, ev.flags);
+			res[ev.user_data] = ev.res;
+			ASSERT_EQ(1, next_event(&self->q, &ev));
+		}
+		ASSERT_EQ(2, finals);
+		ASSERT_TRUE(res[0] == 1 || is_fault(res[0]));
+		ASSERT_TRUE(res[1] == 1 || res[1] == -ECANCELED || is_fault(res[1]));
+		refused += res[1] == -ENOMEM;
+		ASSERT_EQ(0, kind_drain_fd(t.fd));
+		ASSERT_TRUE(quiet(&self->q));
+	}
+	EXPECT_LT(0, refused);
+	thing_end(&t);
+}
+
+/* What is traced is read where it was copied to: if that fails the event is there all the same. */
+TEST_F(fault_table, law_02_an_event_that_cannot_be_traced)
+{
+	struct ioevq_event ev;
+	int n, ret, untold = 0;
+
+	write_file(TRACE_TAKE, "1");
+	for (n = 1; n <= 8; n++) {
+		ASSERT_EQ(0, ioevq_post(&self->q, n, 0, 0));
+		fail_nth(n);
+		ret = enter_wait(&self->q, &ev, 1, 1, 0);
+		untold += has_failed() && ret == 1;
+		ASSERT_TRUE(ret == 1 || ret == -EFAULT);
+		if (ret == -EFAULT)
+			ASSERT_EQ(1, next_event(&self->q, &ev));
+		EXPECT_EQ(n, ev.user_data);
+		EXPECT_TRUE(quiet(&self->q));
+	}
+	write_file(TRACE_TAKE, "0");
+	EXPECT_LT(0, untold);
 }
 
 FIXTURE(fault_buffers)

@@ -5,9 +5,9 @@
  */
 #include "fixed.h"
 #include "kinds_socket.h"
+#include "loaded.h"
 #include "race.h"
 
-#define COPY		"/tmp/ioevq-race-unload.ko"
 #define ROUNDS		1000	/* of each variant */
 #define LEAST		10	/* however slow loading is */
 #define DELAYS		"release:500,put:200,worked:500,expire:100,slot:50,unwatch:100,closing:100"
@@ -33,7 +33,7 @@ FIXTURE_VARIANT(race_unload)
 
 static int load(struct _test_data_race_unload *self)
 {
-	return syscall(SYS_finit_module, self->ko, self->params, 0) ? -errno : 0;
+	return module_load(self->ko, self->params);
 }
 
 static void unload(void *data)
@@ -42,12 +42,9 @@ static void unload(void *data)
 
 	self->tries = 0;
 	for (;;) {
-		if (!syscall(SYS_delete_module, "ioevq", O_NONBLOCK))
+		self->err = module_unload();
+		if (self->err != -EWOULDBLOCK && self->err != -EBUSY)
 			return;
-		if (errno != EWOULDBLOCK && errno != EBUSY) {
-			self->err = errno;
-			return;
-		}
 		self->tries++;
 		sched_yield();
 	}
@@ -120,21 +117,18 @@ FIXTURE_VARIANT_ADD(race_unload, consumer) { begin_consumer };
 
 FIXTURE_SETUP(race_unload)
 {
-	const char *params = getenv("IOEVQ_MODULE_PARAMS");
-
 	(void)variant;
 	memset(self, 0, sizeof(*self));
-	ASSERT_EQ(0, system("strip -g -o " COPY " \"$IOEVQ_MODULE\""));
-	self->ko = open(COPY, O_RDONLY | O_CLOEXEC);
+	self->ko = module_open();
 	ASSERT_LE(0, self->ko);
 	self->points = has_points();
-	snprintf(self->params, sizeof(self->params), "%s%s", params ? params : "",
+	snprintf(self->params, sizeof(self->params), "%s%s", module_params(),
 		 self->points ? " points=" DELAYS : "");
 	self->efd = eventfd(0, EFD_NONBLOCK);
 	self->file = open("/tmp", O_TMPFILE | O_RDWR, 0600);
 	self->buf = pages(PAGE);
 	ASSERT_NE(NULL, self->buf);
-	ASSERT_EQ(0, syscall(SYS_delete_module, "ioevq", O_NONBLOCK));
+	ASSERT_EQ(0, module_unload());
 }
 
 /* Other tests want it as it was. */
@@ -144,7 +138,6 @@ FIXTURE_TEARDOWN(race_unload)
 	EXPECT_EQ(0, load(self));
 	EXPECT_EQ(0, hold(""));
 	close(self->ko);
-	unlink(COPY);
 }
 
 TEST_F_TIMEOUT(race_unload, law_11_unload_against_the_last_close, 600)

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -29,6 +30,7 @@ struct served {
 	/* The server's, but while it has nothing to do. */
 	unsigned int ready;	/* for what the file is ready */
 	unsigned int late;	/* how many looks are told of what was before */
+	void *gone;		/* a page that nobody can write when the next look is over */
 	uint64_t handle;	/* of the file, as the kernel names it in a look */
 	int err;		/* the errno that ended it */
 };
@@ -57,6 +59,9 @@ static inline int served_look(struct served *s, uint64_t unique, const struct fu
 	struct fuse_poll_out out = { .revents = s->ready };
 
 	s->handle = in->kh;
+	if (s->gone && mprotect(s->gone, 4096, PROT_NONE))
+		return -1;
+	s->gone = NULL;
 	if (s->late) {
 		s->late--;
 		s->ready = POLLIN;
