@@ -212,8 +212,7 @@ TEST(law_11_a_queue_that_cannot_be_opened)
 
 /*
  * Loading takes hundreds, most of them the kernel's own. Those of the module are the last, but for
- * its caches, which come before these: one that cannot be made leaks its name (sysfs_slab_add()
- * in mm/slub.c of 6.1, where these were counted).
+ * its caches, which come before these: counted on 6.1, where some more or fewer are the kernel's.
  */
 #define LAST_CHANCES	66
 
