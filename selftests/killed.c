@@ -6,11 +6,15 @@
 #include <sys/prctl.h>
 
 #include "expect.h"
+#include "points.h"
 #include "scaled.h"
 
 #define CONSUMERS	6
 #define MAX_MESSAGES	4000000
 #define NONE		(~0ULL)
+
+/* Between what who sleeps does and what who posts does. */
+#define HELD	"sleep:100,wake:50,awake:100,take:50"
 
 /* Each consumer takes into memory that outlives it. */
 struct hands {
@@ -36,10 +40,11 @@ FIXTURE_VARIANT(killed)
 {
 	unsigned int seconds;
 	unsigned int concurrency;
+	const char *held;
 };
 
-FIXTURE_VARIANT_ADD(killed, unlimited) { 30, IOEVQ_UNLIMITED };
-FIXTURE_VARIANT_ADD(killed, limited) { 30, 1 };
+FIXTURE_VARIANT_ADD(killed, unlimited) { 30, IOEVQ_UNLIMITED, HELD };
+FIXTURE_VARIANT_ADD(killed, limited) { 30, 1, HELD ",hold_back:50,slot:50" };
 
 FIXTURE_SETUP(killed)
 {
@@ -54,6 +59,7 @@ FIXTURE_SETUP(killed)
 
 FIXTURE_TEARDOWN(killed)
 {
+	EXPECT_EQ(0, hold(""));
 	ioevq_close(&self->q);
 	munmap(self->shared, sizeof(*self->shared));
 	free(self->maybe);
@@ -126,6 +132,7 @@ TEST_F_TIMEOUT(killed, law_02_consumers_are_killed, 400)
 	int status;
 
 	srand(1);
+	ASSERT_EQ(0, hold(variant->held));
 	ASSERT_EQ(0, ioevq_set_concurrency(&self->q, variant->concurrency));
 	for (i = 0; i < CONSUMERS; i++)
 		ASSERT_TRUE(spawn(self, i));
@@ -157,6 +164,7 @@ TEST_F_TIMEOUT(killed, law_02_consumers_are_killed, 400)
 		ASSERT_TRUE(self->maybe[i])
 			TH_LOG("message %u of %u", i, sent);
 	}
+	EXPECT_TRUE(all_passed(variant->held));
 	/* No more than a dead hand can hold. */
 	EXPECT_GE(4 * kills, doubtful);
 	EXPECT_LT(scaled((unsigned int)(100 * seconds / variant->seconds)), kills);

@@ -87,7 +87,11 @@ static inline void steer(struct hand *h, bool hand_was_first)
 static inline bool race_goes_on(const struct hand *h, unsigned int done, unsigned int rounds,
 				time_t *end)
 {
-	return goes_on(done, rounds, end) || (!h->both && done < rounds);
+	bool more = done < rounds && (!h->both || has_time(done, end));
+
+	if (!more)
+		tell_rounds(done);
+	return more;
 }
 
 #endif

@@ -127,7 +127,7 @@ TEST_F_TIMEOUT(race_close, law_08_close_against_data, 600)
 		close(a->t.peer);
 	}
 	ASSERT_EQ(0, hand_stop(&a->h));
-	TH_LOG("written before the close in %u of %u rounds", seen, i);
+	TH_LOG("written before the close in %u of them", seen);
 	EXPECT_LT(0, seen);
 	EXPECT_GT(i, seen);
 	EXPECT_TRUE(all_passed("event,close,closing,detach"));
@@ -179,7 +179,7 @@ TEST_F_TIMEOUT(race_close, law_08_close_against_close, 600)
 		close(a->t.peer);
 	}
 	ASSERT_EQ(0, hand_stop(&a->h));
-	TH_LOG("of %u rounds %u too late, %u in time", i, refused, first);
+	TH_LOG("of them %u too late, %u in time", refused, first);
 	EXPECT_LT(0, refused);
 	EXPECT_LT(0, first);
 	EXPECT_TRUE(all_passed("close,closing,unwatch"));

@@ -206,7 +206,6 @@ TEST_F_TIMEOUT(race_end, law_11_close_of_a_queue, 600)
 	}
 	ASSERT_EQ(0, hand_stop(&e->h));
 	EXPECT_TRUE(eventually(module_users() == self->users + 1));
-	TH_LOG("%u rounds", i);
 	EXPECT_TRUE(all_passed(variant->points));
 }
 

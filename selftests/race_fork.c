@@ -117,7 +117,6 @@ TEST_F_TIMEOUT(race_fork, law_13_fork_against_pin, 600)
 	}
 	ASSERT_EQ(0, hand_stop(&f->h));
 	munmap(check, SIZE);
-	TH_LOG("%u rounds", i);
 	EXPECT_TRUE(all_passed("pin,buf_put,sweep"));
 }
 

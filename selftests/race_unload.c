@@ -8,7 +8,7 @@
 #include "loaded.h"
 #include "race.h"
 
-#define ROUNDS		1000	/* of each variant */
+#define ROUNDS		2000	/* of each variant */
 #define LEAST		10	/* however slow loading is */
 #define DELAYS		"release:500,put:200,worked:500,expire:100,slot:50,unwatch:100,closing:100"
 
@@ -162,7 +162,8 @@ TEST_F_TIMEOUT(race_unload, law_11_unload_against_the_last_close, 600)
 		ASSERT_EQ(0, lseek(self->file, 0, SEEK_SET));
 	}
 	ASSERT_EQ(0, hand_stop(&self->h));
-	TH_LOG("%u rounds, in %u it was tried too early", i, waited);
+	tell_rounds(i);
+	TH_LOG("it was tried too early in %u", waited);
 	EXPECT_LT(0, waited);
 	/* Whatever was begun has reached its file, or nothing has. */
 	EXPECT_EQ(0, system("! grep -q '^ioevq ' /proc/modules"));

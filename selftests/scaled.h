@@ -4,11 +4,12 @@
 #define IOEVQ_SCALED_H
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-/* However slow they are. */
+/* However slow they are: or $IOEVQ_LEAST_ROUNDS. */
 #define LEAST_ROUNDS	100
 
 /* A debug kernel, which is the one that fails on demand, is slow: a tenth for it. */
@@ -25,18 +26,34 @@ static inline long env_number(const char *name, long otherwise)
 	return value ? strtol(value, NULL, 10) : otherwise;
 }
 
-/*
- * One more round of so many? A minute, or $IOEVQ_SECONDS, is enough where they are slow, as with
- * a debug kernel in emulation. @end: 0 at first.
- */
-static inline bool goes_on(unsigned int done, unsigned int rounds, time_t *end)
+/* tools/check/all counts them. */
+static inline void tell_rounds(unsigned int done)
+{
+	fprintf(stderr, "# %u rounds\n", done);
+}
+
+/* @end: of the time that they have, 0 at first */
+static inline bool has_time(unsigned int done, time_t *end)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (!*end)
 		*end = now.tv_sec + env_number("IOEVQ_SECONDS", 60);
-	return done < rounds && (done < LEAST_ROUNDS || now.tv_sec < *end);
+	return now.tv_sec < *end || done < env_number("IOEVQ_LEAST_ROUNDS", LEAST_ROUNDS);
+}
+
+/*
+ * One more round of so many? A minute, or $IOEVQ_SECONDS, is enough where they are slow, as with
+ * a debug kernel in emulation.
+ */
+static inline bool goes_on(unsigned int done, unsigned int rounds, time_t *end)
+{
+	bool more = done < rounds && has_time(done, end);
+
+	if (!more)
+		tell_rounds(done);
+	return more;
 }
 
 #endif
