@@ -211,10 +211,10 @@ TEST(law_11_a_queue_that_cannot_be_opened)
 }
 
 /*
- * Loading takes hundreds, most of them the kernel's own. Those of the module are the last, but for
- * its caches, which come before these: counted on 6.1, where some more or fewer are the kernel's.
+ * Loading takes hundreds, most of them the kernel's own. Those of the module are the last: 66 or
+ * some fewer after its caches are made (6.1).
  */
-#define LAST_CHANCES	66
+#define LAST_CHANCES	100
 
 /* A module that cannot be loaded leaves nothing behind either, and can be loaded the next time. */
 TEST(law_11_a_module_that_cannot_be_loaded)
@@ -245,8 +245,8 @@ TEST(law_11_a_module_that_cannot_be_loaded)
 		refused += !!ret;
 	}
 	TH_LOG("%d of the last %d of %d chances", refused, LAST_CHANCES, last);
-	/* The device, the close hook's group, the workqueue. */
-	EXPECT_LE(6, refused);
+	/* The caches, the device, the close hook's group, the workqueue. */
+	EXPECT_LE(10, refused);
 	if (ret)
 		ASSERT_EQ(0, module_load(ko, module_params()));
 	close(ko);
@@ -274,10 +274,11 @@ FIXTURE_TEARDOWN(fault_table)
 /* Without memory it does not grow: everything is found all the same, only later. */
 TEST_F_TIMEOUT(fault_table, law_01_a_table_that_cannot_grow, 600)
 {
-	int n, i, ret, failed = 0;
+	int n, i, ret, failed = 1;
 	struct ioevq_req req;
 
-	for (n = 1; n <= 16; n++) {
+	for (n = 1; failed; n++) {
+		failed = 0;
 		for (i = 0; i < MANY_REQUESTS; i++) {
 			ioevq_prep_timer(&req, 0, 3600 * 1000000000LL, 0, i);
 			fail_nth(n);
@@ -302,7 +303,8 @@ TEST_F_TIMEOUT(fault_table, law_01_a_table_that_cannot_grow, 600)
 		ioevq_close(&self->q);
 		ASSERT_EQ(0, ioevq_open(&self->q, 256, 0));
 	}
-	EXPECT_LT(0, failed);
+	/* The copies of a submission, its memory, and that of the table. */
+	EXPECT_LT(4, n);
 }
 
 /* The memory for it goes while the request is under way: it stands, and is counted. */
@@ -340,11 +342,11 @@ TEST_F(fault_table, law_01_a_stream_that_cannot_wait)
 	struct thing t = { .fd = -1, .peer = -1, .aux = -1 };
 	struct ioevq_event ev;
 	struct ioevq_req req;
-	int n, i, refused = 0;
+	int n, i, refused = 0, in_a_row = 0;
 	char buf[2];
 
 	ASSERT_EQ(0, make_fifo_rdwr(&t));
-	for (n = 1; n <= 8; n++) {
+	for (n = 1; in_a_row < IN_A_ROW; n++) {
 		int taken, res[2] = {}, finals = 0;
 
 		for (i = 0; i < 2; i++) {
@@ -354,7 +356,7 @@ TEST_F(fault_table, law_01_a_stream_that_cannot_wait)
 		ASSERT_EQ(1, write(t.fd, "x", 1));
 		fail_nth(n);
 		taken = enter_wait(&self->q, &ev, 1, 1, BOUND_NS);
-		has_failed();
+		in_a_row = has_failed() ? 0 : in_a_row + 1;
 		ASSERT_TRUE(taken == 1 || is_fault(taken));
 		if (taken < 0)
 			ASSERT_EQ(1, next_event(&self->q, &ev));
@@ -380,14 +382,17 @@ TEST_F(fault_table, law_01_a_stream_that_cannot_wait)
 TEST_F(fault_table, law_02_an_event_that_cannot_be_traced)
 {
 	struct ioevq_event ev;
-	int n, ret, untold = 0;
+	int n, ret, untold = 0, in_a_row = 0;
+	bool failed;
 
 	write_file(TRACE_TAKE, "1");
-	for (n = 1; n <= 8; n++) {
+	for (n = 1; in_a_row < IN_A_ROW; n++) {
 		ASSERT_EQ(0, ioevq_post(&self->q, n, 0, 0));
 		fail_nth(n);
 		ret = enter_wait(&self->q, &ev, 1, 1, 0);
-		untold += has_failed() && ret == 1;
+		failed = has_failed();
+		in_a_row = failed ? 0 : in_a_row + 1;
+		untold += failed && ret == 1;
 		ASSERT_TRUE(ret == 1 || ret == -EFAULT);
 		if (ret == -EFAULT)
 			ASSERT_EQ(1, next_event(&self->q, &ev));
