@@ -159,8 +159,10 @@ static int look_at(unsigned int w)
 	if (waitpid(k->pid, &status, WNOHANG) == k->pid) {
 		k->pid = 0;
 		if (!k->killed && (WIFSIGNALED(status) || WEXITSTATUS(status) == 2) &&
-		    ++shared->crashes <= MAX_TOLD)
+		    ++shared->crashes <= MAX_TOLD) {
 			fprintf(stderr, "fuzz: worker %u has died, status %#x\n", w, status);
+			write_last("crash", "a worker has died", 0);
+		}
 		if (WIFEXITED(status) && WEXITSTATUS(status) == 3) {
 			fprintf(stderr, "fuzz: worker %u could not begin\n", w);
 			return -1;
