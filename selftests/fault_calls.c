@@ -276,9 +276,20 @@ static int after_clear(void *called, long ret)
 FIXTURE_VARIANT_ADD(fault_call, clear_alert)
 	CALL(0, 1, before_clear, call_clear, after_clear);
 
-#define MESSAGES	8	/* half of them have no place in the ring */
+#define MESSAGES	4
 
-/* A short count is the same as an error: another write would tell which. */
+/* The ring is full: what is written needs memory. */
+static int before_write(void *called)
+{
+	struct called *c = called;
+	int i, err = fresh(c);
+
+	for (i = 0; i < MESSAGES; i++)
+		err |= ioevq_post(&c->q, i, 0, 0);
+	return err;
+}
+
+/* That of the first; where it is another's the rest is tried once more. */
 static long call_write(void *called)
 {
 	struct ioevq_event evs[MESSAGES] = {};
@@ -288,61 +299,34 @@ static long call_write(void *called)
 
 	for (i = 0; i < MESSAGES; i++) {
 		evs[i].op = IOEVQ_OP_POST;
-		evs[i].user_data = i;
+		evs[i].user_data = MESSAGES + i;
 	}
 	ret = or_errno(write(c->q.fd, evs, sizeof(evs)));
-	c->taken = ret < 0 ? 0 : ret / sizeof(evs[0]);
-	return ret < 0 ? ret : c->taken < MESSAGES ? -ENOMEM : 0;
+	c->taken = MESSAGES + (ret < 0 ? 0 : ret / sizeof(evs[0]));
+	return ret < 0 ? ret : ret == sizeof(evs) ? 0 : -EPROTO;
 }
 
-/* What was written is there, in order, and nothing else. */
+/* What was written is there, in order, and nothing else. The memory stays for the next ones. */
 static int after_write(void *called, long ret)
 {
 	struct called *c = called;
 	struct ioevq_event ev;
 	int i;
 
+	(void)ret;
 	if (query(&c->q).available != (unsigned int)c->taken)
 		return -1;
 	for (i = 0; i < c->taken; i++)
 		if (ioevq_take(&c->q, &ev) != 1 || ev.user_data != (unsigned int)i)
 			return -1;
-	return same(c, ret);
+	if (!quiet(&c->q) || requests(&c->q) > MESSAGES)
+		return -1;
+	ioevq_close(&c->q);
+	return !eventually(module_users() == c->users);
 }
 
 FIXTURE_VARIANT_ADD(fault_call, write)
-	CALL(1, 1, fresh, call_write, after_write);
-
-static int before_read(void *called)
-{
-	struct called *c = called;
-
-	return fresh(c) || ioevq_post(&c->q, 0, 0, 0) || ioevq_post(&c->q, 1, 0, 0);
-}
-
-static long call_read(void *called)
-{
-	struct called *c = called;
-	long ret = or_errno(read(c->q.fd, c->evs, sizeof(c->evs)));
-
-	c->taken = ret < 0 ? 0 : ret / sizeof(c->evs[0]);
-	return ret < 0 ? ret : ret == 2 * sizeof(c->evs[0]) ? 0 : -EPROTO;
-}
-
-/* What was not read is there. */
-static int after_read(void *called, long ret)
-{
-	struct called *c = called;
-	int i;
-
-	for (i = c->taken; i < 2; i++)
-		if (ioevq_take(&c->q, &c->evs[i]) != 1)
-			return -1;
-	return c->evs[0].user_data != 0 || c->evs[1].user_data != 1 || same(c, ret);
-}
-
-FIXTURE_VARIANT_ADD(fault_call, read)
-	CALL(0, 1, before_read, call_read, after_read);
+	CALL(1, 0, before_write, call_write, after_write);
 
 static long call_register(void *called)
 {
