@@ -167,20 +167,38 @@ static long huge_kb(void)
 	return kb;
 }
 
+/*
+ * What is written to becomes a huge page where the kernel has such, which may have to move others
+ * first. How many kilobytes of it did.
+ */
+static long make_huge(char *at)
+{
+	long before = huge_kb(), huge = 0;
+	int tries;
+
+	for (tries = 0; tries < 10 && !huge; tries++) {
+		if (tries && system("cd /proc/sys/vm; echo 1 >drop_caches; echo 1 >compact_memory"))
+			return -1;
+		madvise(at, HUGE, MADV_DONTNEED);
+		madvise(at, HUGE, MADV_HUGEPAGE);
+		memset(at, 1, HUGE);
+		huge = huge_kb() - before;
+	}
+	return huge;
+}
+
 /* Whoever keeps a part of a huge page keeps it all. Neighbours do that once. */
 TEST_F(limits, law_13_huge_pages_count_whole)
 {
 	char *p = pages(2 * HUGE), *at = (char *)(((uintptr_t)p + HUGE - 1) & -HUGE);
 	struct ioevq_buffer both[2] = { { (uintptr_t)at, PAGE }, { (uintptr_t)at + PAGE, 1 } };
-	long before = huge_kb(), huge;
+	bool has_huge = !access("/sys/kernel/mm/transparent_hugepage/enabled", F_OK);
 	unsigned int i;
+	long huge;
 
 	ASSERT_NE(NULL, p);
-	madvise(at, HUGE, MADV_HUGEPAGE);
-	memset(at, 1, HUGE);
-	/* None if the kernel has no such thing. */
-	huge = huge_kb() - before;
-	EXPECT_TRUE(!huge || huge == HUGE / 1024);
+	huge = make_huge(at);
+	ASSERT_EQ(has_huge ? HUGE / 1024 : 0, huge);
 	ASSERT_EQ(0, register_one(&self->q, at, PAGE));
 	EXPECT_EQ(huge ? HUGE / PAGE : 1, pinned());
 	ASSERT_EQ(0, ioevq_unregister_buffers(&self->q));
