@@ -32,7 +32,7 @@ static void let_end(struct slot *s, int status)
 static bool begin_child(struct me *me, struct slot *s)
 {
 	struct ioevq_req req;
-	int code, pidfd;
+	int code, pidfd, err;
 
 	if (pipe2(s->fds, O_CLOEXEC))
 		return false;
@@ -56,9 +56,10 @@ static bool begin_child(struct me *me, struct slot *s)
 	pidfd = random_of(me, 2) ? syscall(SYS_pidfd_open, s->pid, 0) : -1;
 	if (pidfd >= 0)
 		ioevq_prep_child_pidfd(&req, pidfd, 0, s->item);
-	if (submit_one(me, &req)) {
+	err = submit_one(me, &req);
+	if (err) {
 		let_end(s, child_status(s->item));
-		refuse(s->item);
+		refuse_for(s->item, err);
 		s->item = 0;
 		s->phase = DIES;
 	} else {

@@ -7,7 +7,7 @@ static struct ioevq relay;
 static bool step(struct me *me, struct slot *s)
 {
 	struct ioevq_req req;
-	int res;
+	int res, ret;
 
 	if (s->phase) {
 		if (end(&s->item, &res) == STATE_OPEN)
@@ -18,10 +18,11 @@ static bool step(struct me *me, struct slot *s)
 	s->item = start(me->actor, KIND_POST);
 	ioevq_prep_post(&req, random_of(me, 2) ? me->q->fd : -1, post_result(s->item), ~s->item,
 			s->item);
-	if (ioevq_submit(req.fd < 0 ? me->q : &relay, &req, 1) == 1)
+	ret = ioevq_submit(req.fd < 0 ? me->q : &relay, &req, 1);
+	if (ret == 1)
 		s->phase = 1;
 	else
-		refuse(s->item);
+		refuse_for(s->item, ret);
 	return s->phase;
 }
 

@@ -59,8 +59,9 @@ static bool empties(struct me *me, const struct ioevq *q)
 			continue;
 		}
 		items[i] = start(me->actor, KIND_POST);
-		if (ioevq_post(q, items[i], post_result(items[i]), ~items[i])) {
-			refuse(items[i]);
+		res = ioevq_post(q, items[i], post_result(items[i]), ~items[i]);
+		if (res) {
+			refuse_for(items[i], res);
 			items[i] = 0;
 		}
 	}
@@ -182,11 +183,13 @@ void actor_queue(struct me *me)
 	enum state state;
 	struct ioevq q;
 	uint64_t item;
+	int err;
 
 	while (!stopping()) {
 		item = start(me->actor, KIND_QUEUE);
-		if (ioevq_open(&q, 1 << random_of(me, 8), 0)) {
-			refuse(item);
+		err = ioevq_open(&q, 1 << random_of(me, 8), 0);
+		if (err) {
+			refuse_for(item, err);
 			rest();
 			continue;
 		}

@@ -41,10 +41,19 @@ int submit_one(const struct me *me, const struct ioevq_req *req)
 	return ret == 1 ? 0 : ret;
 }
 
+/* For what the queue, its user and the machine have no room for, and nothing else. */
+void refuse_for(uint64_t item, int err)
+{
+	struct ioevq_event ev = { .user_data = item, .res = err };
+
+	refuse(item);
+	if (err != -EAGAIN && err != -EDQUOT && err != -ENOMEM)
+		odd("refused for another reason", &ev, 0);
+}
+
 /* Submit it as a thing of this kind: it has a name now, or was refused. */
 bool begin(const struct me *me, struct ioevq_req *req, enum kind kind, uint64_t *item)
 {
-	struct ioevq_event ev = {};
 	int err;
 
 	*item = start(me->actor, kind);
@@ -52,12 +61,7 @@ bool begin(const struct me *me, struct ioevq_req *req, enum kind kind, uint64_t 
 	err = submit_one(me, req);
 	if (!err)
 		return true;
-	refuse(*item);
-	ev.user_data = *item;
-	ev.res = err;
-	/* What the queue, its user and the machine have no room for, and nothing else. */
-	if (err != -EAGAIN && err != -EDQUOT && err != -ENOMEM)
-		odd("refused for another reason", &ev, 0);
+	refuse_for(*item, err);
 	*item = 0;
 	return false;
 }

@@ -112,6 +112,7 @@ struct slot {
 uint64_t random_of(struct me *me, uint64_t n);
 bool stopping(void);
 int submit_one(const struct me *me, const struct ioevq_req *req);
+void refuse_for(uint64_t item, int err);
 bool begin(const struct me *me, struct ioevq_req *req, enum kind kind, uint64_t *item);
 bool begin_cancel(const struct me *me, uint64_t which, uint64_t *item);
 enum state end(uint64_t *item, int *res);
