@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Has the faults that its parameter names: each is what one of the kernel's checks looks for. */
+#include <linux/cred.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
@@ -8,7 +9,6 @@
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
-#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/timer.h>
@@ -53,10 +53,10 @@ static int leak(void)
 	return kmalloc(100, GFP_KERNEL) ? 0 : -ENOMEM;
 }
 
-/* That of insmod, which ends. */
-static int leak_task(void)
+/* Those of insmod, which were made when it began. */
+static int leak_cred(void)
 {
-	get_task_struct(current);
+	get_cred(current_cred());
 	return 0;
 }
 
@@ -163,7 +163,7 @@ static const struct {
 } faults[] = {
 	{ "race", race },
 	{ "leak", leak },
-	{ "task", leak_task },
+	{ "cred", leak_cred },
 	{ "freed", use_freed },
 	{ "bounds", use_beyond },
 	{ "shift", shift_far },
