@@ -161,7 +161,7 @@ void measure(const struct row *row, round_fn *round, void *arg)
 {
 	unsigned int n = nr_batches(), per_round = row->per_round ? row->per_round : row->k;
 	unsigned int rounds = row->rounds, tries = row->median ? 1 : 4, i;
-	double batches[MAX_BATCHES], cost;
+	double batches[MAX_BATCHES] = {}, cost;
 
 	/* The first ones fault in and fill caches of objects. */
 	time_rounds(round, arg, 8);
@@ -211,7 +211,7 @@ void calibrate(void)
 		{ "instrument", "loop", "dec and jnz, 1000 times", FLOOR, 1, 1 },
 		{ "instrument", "loop", "lock inc, 10 times", FLOOR, 1, 1 },
 	};
-	double batches[4];
+	double batches[4] = {};
 	unsigned int i;
 	int n = 0;
 

@@ -223,7 +223,7 @@ static void measure_way(const struct watch_way *way, const struct objects *o)
 {
 	struct watches *w = warm_alloc(1, sizeof(*w));
 	double figures[NR_STEPS][MAX_BATCHES];
-	unsigned int regions[NR_STEPS];
+	unsigned int regions[NR_STEPS] = {};
 	unsigned int n = o->n > 1000 ? 2 : nr_batches(), i;
 	enum step step;
 

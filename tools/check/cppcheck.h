@@ -7,6 +7,8 @@ void *ioevq_any(void);
 	for (pos = ioevq_any(); pos != (head); pos = ioevq_any())
 #define list_for_each_entry(pos, head, member) \
 	for (pos = ioevq_any(); pos != (void *)(head); pos = ioevq_any())
+#define list_for_each_entry_reverse(pos, head, member) \
+	list_for_each_entry(pos, head, member)
 #define list_for_each_entry_rcu(pos, head, member, cond) \
 	list_for_each_entry(pos, head, member)
 #define list_for_each_entry_safe(pos, n, head, member) \

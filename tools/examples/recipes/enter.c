@@ -7,7 +7,7 @@
 int main(void)
 {
 	struct ioevq_req req[3];
-	struct ioevq_event ev[3];
+	struct ioevq_event ev[3] = {};
 	struct ioevq_enter enter = {
 		.reqs = (uintptr_t)req, .nr_reqs = 3,
 		.events = (uintptr_t)ev, .min = 1, .max = 3, .timeout_ns = IOEVQ_FOREVER,

@@ -159,8 +159,10 @@ static void on_listener(struct handler *h, const struct ioevq_event *ev)
 	if (fd < 0)
 		return;
 	c = calloc(1, sizeof(*c));
-	if (!c)
-		check("client", -ENOMEM);
+	if (!c) {
+		perror("client");
+		exit(1);
+	}
 	c->handler.fn = on_client;
 	c->idle.fn = on_idle;
 	c->fd = fd;

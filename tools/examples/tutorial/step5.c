@@ -91,8 +91,10 @@ static void write_log(unsigned int number, unsigned long long bytes)
 	struct ioevq_req req;
 	int len;
 
-	if (!line)
-		check("log", -ENOMEM);
+	if (!line) {
+		perror("log");
+		exit(1);
+	}
 	line->handler.fn = on_line;
 	len = snprintf(line->text, sizeof(line->text), "client %u: %llu bytes\n", number, bytes);
 	ioevq_prep_write(&req, log_fd, line->text, (size_t)len, log_end,
@@ -209,8 +211,10 @@ static void on_listener(struct handler *h, const struct ioevq_event *ev)
 	if (fd < 0)
 		return;
 	c = calloc(1, sizeof(*c));
-	if (!c)
-		check("client", -ENOMEM);
+	if (!c) {
+		perror("client");
+		exit(1);
+	}
 	c->handler.fn = on_client;
 	c->idle.fn = on_idle;
 	c->fd = fd;

@@ -77,7 +77,7 @@ static void armed_text(const struct queue *q, char *text, size_t size)
 
 		if (!q->armed[op])
 			continue;
-		for (i = 0; name[i] && i < sizeof(small) - 1; i++)
+		for (i = 0; i < sizeof(small) - 1 && name[i]; i++)
 			small[i] = tolower(name[i]);
 		small[i] = 0;
 		n += snprintf(text + n, size - n, "%s%s %llu", n ? ", " : "", small, q->armed[op]);
