@@ -22,7 +22,11 @@ static inline void write_file(const char *path, const char *text)
 	close(fd);
 }
 
-/* Whatever may sleep may fail, too, and does so without a word. */
+/*
+ * Whatever may sleep may fail, too, and does so without a word. kmemleak complains, with a lock of
+ * its own held: not to the console, or lockdep learns that consoles and whom they wake depend on
+ * that, which is taken wherever memory is freed.
+ */
 static inline void make_faults(void)
 {
 	static const char *const names[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
@@ -37,6 +41,8 @@ static inline void make_faults(void)
 			write_file(path, "N");
 	}
 	write_file("/sys/kernel/debug/fail_page_alloc/min-order", "0");
+	/* What is an error or worse is told there still, and all is in the log. */
+	write_file("/proc/sys/kernel/printk", "4");
 }
 
 /* What counts down must be all that happens: the file is open all the time. */

@@ -184,6 +184,23 @@ TEST_F(tracepoints, the_backlog)
 	HAS("take: Q op=POST user_data=0x3 seq=3 res=5\n");
 }
 
+/* One of them has a place outside of the ring. */
+TEST_F(tracepoints, a_message_that_is_written)
+{
+	struct ioevq_event ev = { .op = IOEVQ_OP_POST, .user_data = 0x44 };
+	long limit = get_param("max_requests");
+	unsigned int i;
+
+	ASSERT_EQ(0, set_param("max_requests", 1));
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(sizeof(ev), write(self->q.fd, &ev, sizeof(ev)));
+	EXPECT_EQ(-1, write(self->q.fd, &ev, sizeof(ev)));
+	EXPECT_EQ(EAGAIN, errno);
+	ASSERT_EQ(0, set_param("max_requests", limit));
+	HAS("refuse: Q op=POST user_data=0x44 fd=-1 error=-11\n");
+	HAS("post: Q op=POST user_data=0x44 seq=2 res=0 flags= backlog=1 data=0x0\n");
+}
+
 static void *sleeper(void *arg)
 {
 	struct _test_data_tracepoints *f = arg;
