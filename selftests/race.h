@@ -87,7 +87,7 @@ static inline void steer(struct hand *h, bool hand_was_first)
 static inline bool race_goes_on(const struct hand *h, unsigned int done, unsigned int rounds,
 				time_t *end)
 {
-	bool more = done < rounds && (!h->both || has_time(done, end));
+	bool more = done < rounds && (has_time(done, end) || !h->both);
 
 	if (!more)
 		tell_rounds(done);
