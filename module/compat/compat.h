@@ -99,11 +99,16 @@ static inline bool compat_is_written_back(struct page *page)
 /*
  * In a preempt notifier's sched_out: does the thread leave the CPU because it waits for
  * something? If not it is preempted. The same test as that of KVM. With PREEMPT_RT a
- * spinlock is nothing to wait for, either: elsewhere it would spin.
+ * spinlock is nothing to wait for, either: elsewhere it would spin. Who is being woken while
+ * it leaves may have waited for one (ttwu_state_match(), kernel/sched/core.c), and is back soon.
  */
 static inline bool compat_current_blocks(void)
 {
-	if (READ_ONCE(current->__state) & TASK_RTLOCK_WAIT)
+	unsigned int spins = TASK_RTLOCK_WAIT;
+
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		spins |= TASK_WAKING;
+	if (READ_ONCE(current->__state) & spins)
 		return false;
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 	return !current->on_rq;
