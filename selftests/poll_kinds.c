@@ -182,7 +182,10 @@ TEST_F(proc, law_08_close_is_close)
 	EXPECT_EQ(0, requests(&self->q));
 }
 
-/* The master's close is told by the close hook on Linux 6.12, and by its wait queues on 6.1. */
+/*
+ * The master's close is told by the close hook on Debian's Linux 6.12, by its wait queues on 6.1
+ * and on kernels without CONFIG_FANOTIFY_ACCESS_PERMISSIONS, as the debug kernels are.
+ */
 TEST(law_05_a_pty_master_in_every_mode)
 {
 	struct ioevq_event ev;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Masters of pseudo-terminals before Linux 6.12 raise no fsnotify events. But their
+ * Masters of pseudo-terminals before Linux 6.12 raise no fsnotify events, nor there without
+ * CONFIG_FANOTIFY_ACCESS_PERMISSIONS: FMODE_NONOTIFY, which ptmx_open() sets, means none of
+ * them where do_dentry_open() has not set FMODE_NONOTIFY_PERM (include/linux/fs.h). But their
  * release wakes both wait queues of the terminal (pty_close()), with the file in its last
  * fput(), and then waits until they are empty (tty_release()): an entry that is in one of
  * them keeps the file and the terminal from being freed.
@@ -15,7 +17,8 @@
 
 #include "compat.h"
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0) || \
+	!defined(CONFIG_FANOTIFY_ACCESS_PERMISSIONS)
 
 /* /dev/ptmx and /dev/pts/ptmx; nobody else opens a terminal so that it is silent. */
 static inline bool compat_is_silent_master(struct file *file)
