@@ -212,14 +212,16 @@ TEST(law_11_a_queue_that_cannot_be_opened)
 
 /*
  * Loading takes hundreds, most of them the kernel's own. Those of the module are the last: 66 or
- * some fewer after its caches are made (6.1).
+ * some fewer after its caches are made (6.1). How many there are differs by one or two from time
+ * to time, as caches of the kernel grow: each is taken twice, so that none is stepped over.
  */
 #define LAST_CHANCES	100
+#define TIMES		2
 
 /* A module that cannot be loaded leaves nothing behind either, and can be loaded the next time. */
 TEST(law_11_a_module_that_cannot_be_loaded)
 {
-	int ko = module_open(), n, last, ret, refused = 0;
+	int ko = module_open(), i, n, last, ret, refused = 0;
 	char text[16] = "";
 
 	make_faults();
@@ -231,7 +233,8 @@ TEST(law_11_a_module_that_cannot_be_loaded)
 	fail_nth(0);
 	last = MOST_CHANCES - atoi(text);
 	ASSERT_LT(LAST_CHANCES, last);
-	for (n = last; n > last - LAST_CHANCES; n--) {
+	for (i = 0; i < TIMES * LAST_CHANCES; i++) {
+		n = last - i / TIMES;
 		if (!access("/dev/ioevq", F_OK))
 			ASSERT_EQ(0, module_unload());
 		fail_nth(n);
@@ -244,9 +247,9 @@ TEST(law_11_a_module_that_cannot_be_loaded)
 		ASSERT_EQ(!ret, !access("/sys/module/ioevq", F_OK));
 		refused += !!ret;
 	}
-	TH_LOG("%d of the last %d of %d chances", refused, LAST_CHANCES, last);
+	TH_LOG("%d times at the last %d of %d chances", refused, LAST_CHANCES, last);
 	/* The caches, the device, the close hook's group, the workqueue. */
-	EXPECT_LE(10, refused);
+	EXPECT_LE(TIMES * 10, refused);
 	if (ret)
 		ASSERT_EQ(0, module_load(ko, module_params()));
 	close(ko);
