@@ -275,7 +275,9 @@ TEST_F(aio, flags_of_the_call)
 			ASSERT_EQ(PAGE, pread(fd, self->buf, PAGE, SIZE / 2));
 		ioevq_prep_read(&req, fd, self->buf, PAGE, SIZE / 2, 1);
 		req.op_arg = RWF_NOWAIT;
-		EXPECT_EQ(want, outcome(&self->q, &req));
+		EXPECT_EQ(want, outcome(&self->q, &req))
+			TH_LOG("%s read(2); preadv2(2) says %zd now", i ? "after" : "without",
+			       preadv2(fd, &iov, 1, SIZE / 2, RWF_NOWAIT));
 	}
 
 	ioevq_prep_write(&req, fd, self->buf, PAGE, 0, 1);
