@@ -252,32 +252,52 @@ TEST_F(aio, holes)
 }
 
 /*
+ * What READ says, or preadv2(2) if @q is NULL, of a page that is in memory (@warm) or is not, and
+ * is not to be waited for.
+ */
+static int64_t read_nowait(const struct ioevq *q, struct store *s, void *buf, bool warm)
+{
+	struct iovec iov = { buf, PAGE };
+	struct ioevq_req req;
+	int64_t ret;
+
+	if (store_cool(s))
+		return INT64_MIN;
+	if (warm && pread(s->fd, buf, PAGE, SIZE / 2) != PAGE)
+		return INT64_MIN;
+	if (q) {
+		ioevq_prep_read(&req, s->fd, buf, PAGE, SIZE / 2, 1);
+		req.op_arg = RWF_NOWAIT;
+		return outcome(q, &req);
+	}
+	ret = preadv2(s->fd, &iov, 1, SIZE / 2, RWF_NOWAIT);
+	return ret < 0 ? -errno : ret;
+}
+
+/*
  * The same as the system call says, on a cold cache and on a warm one. Without reading ahead: a
- * page by which the kernel does that is EAGAIN (filemap_readahead()), now here, now there.
+ * page by which the kernel does that is EAGAIN (filemap_readahead()), now here, now there. And
+ * where RWF_NOWAIT is not IOCB_NOIO (kiocb_set_rw_flags(), 6.12) a page that is not there is asked
+ * for, and may have come before it is looked at: then it is another try that tells.
  */
 TEST_F(aio, flags_of_the_call)
 {
-	struct iovec iov = { self->buf, PAGE };
-	int fd = self->s.fd, want, i;
+	int fd = self->s.fd, tries, i;
 	struct ioevq_req req;
+	int64_t want, got;
 
 	pattern(self->buf, SIZE, 0, 1);
 	ASSERT_EQ(SIZE, pwrite(fd, self->buf, SIZE, 0));
 	ASSERT_EQ(0, posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM));
 	for (i = 0; i < 2; i++) {
-		ASSERT_EQ(0, store_cool(&self->s));
-		if (i)
-			ASSERT_EQ(PAGE, pread(fd, self->buf, PAGE, SIZE / 2));
-		want = preadv2(fd, &iov, 1, SIZE / 2, RWF_NOWAIT);
-		want = want < 0 ? -errno : want;
-		ASSERT_EQ(0, store_cool(&self->s));
-		if (i)
-			ASSERT_EQ(PAGE, pread(fd, self->buf, PAGE, SIZE / 2));
-		ioevq_prep_read(&req, fd, self->buf, PAGE, SIZE / 2, 1);
-		req.op_arg = RWF_NOWAIT;
-		EXPECT_EQ(want, outcome(&self->q, &req))
-			TH_LOG("%s read(2); preadv2(2) says %zd now", i ? "after" : "without",
-			       preadv2(fd, &iov, 1, SIZE / 2, RWF_NOWAIT));
+		tries = 0;
+		do {
+			want = read_nowait(NULL, &self->s, self->buf, i);
+			got = read_nowait(&self->q, &self->s, self->buf, i);
+			ASSERT_NE(INT64_MIN, want);
+		} while (!i && got != want && ++tries < 10);
+		EXPECT_EQ(want, got)
+			TH_LOG("%s read(2) before", i ? "with" : "without");
 	}
 
 	ioevq_prep_write(&req, fd, self->buf, PAGE, 0, 1);
