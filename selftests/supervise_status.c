@@ -174,7 +174,8 @@ TEST_F(supervise_status, a_client_that_does_not_read)
 	ASSERT_EQ(5, write(fd, "json\n", 5));
 	for (i = 0; i < 3; i++)
 		EXPECT_LT(500000, strlen(ask("json\n")));
-	EXPECT_EQ(0, status(&self->s, "--json"));
+	/* A client that a slow machine keeps from reading in time is told to try again. */
+	EXPECT_TRUE(eventually(!status(&self->s, "--json")));
 	EXPECT_LT(500000, strlen(contents("out")));
 	/* It is given up: what comes then is the end, before all was read. */
 	ASSERT_TRUE(eventually(hung_up(fd)));
